@@ -1,0 +1,24 @@
+/**
+ * Prime-order groups for blind pseudonyms: checked points and scalars, values as points, hashing to the curve, on two
+ * engines. Runs in browsers; where Node and a system libcrypto are there, `engine()` gives the native engine.
+ */
+
+export { defaultEngine as engine } from '#default-engine'
+export { type Curve, type CurveName, curve, curveNames } from './curve.ts'
+export { CurveError, type CurveErrorCode } from './curve-error.ts'
+export type { Engine } from './engine.ts'
+export { hashToScalar, suiteHash } from './hash.ts'
+export {
+  compress,
+  generator,
+  negate,
+  type Point,
+  parsePoint,
+  pointFromCoordinates,
+  pointFromX,
+  samePoint,
+  xOf,
+  yOf,
+} from './point.ts'
+export { parseScalar, type Random, randomScalar, type Scalar, systemRandom } from './scalar.ts'
+export { decodeValue, maxValueLength } from './value.ts'
