@@ -6,6 +6,20 @@
 export { defaultEngine as engine } from '#default-engine'
 export { type Curve, type CurveName, curve, curveNames } from './curve.ts'
 export { CurveError, type CurveErrorCode } from './curve-error.ts'
+export {
+  type Composites,
+  compositeWeights,
+  computeComposites,
+  contextString,
+  maxProofBatch,
+  type OprfMode,
+  type Proof,
+  parseProof,
+  proofChallenge,
+  serializeProof,
+  verifyProof,
+  weightedSum,
+} from './dleq.ts'
 export type { Engine } from './engine.ts'
 export { hashToScalar, suiteHash } from './hash.ts'
 export {
@@ -20,5 +34,5 @@ export {
   xOf,
   yOf,
 } from './point.ts'
-export { parseScalar, type Random, randomScalar, type Scalar, systemRandom } from './scalar.ts'
+export { difference, parseScalar, type Random, randomScalar, type Scalar, systemRandom } from './scalar.ts'
 export { decodeValue, maxValueLength } from './value.ts'

@@ -16,8 +16,8 @@ export function toBytes(integer: bigint, width: number): Uint8Array<ArrayBuffer>
   const view = new DataView(bytes.buffer)
   let rest = integer
   let at = width
-  for (; at >= 8; rest >>= 64n) view.setBigUint64((at -= 8), rest & 0xffffffffffffffffn)
-  for (; at > 0; rest >>= 8n) bytes[--at] = Number(rest & 0xffn)
+  for (; at >= 8; at -= 8, rest >>= 64n) view.setBigUint64(at - 8, rest & 0xffffffffffffffffn)
+  for (; at > 0; at--, rest >>= 8n) bytes[at - 1] = Number(rest & 0xffn)
   if (rest !== 0n) throw new RangeError(`integer does not fit into ${width} bytes`)
   return bytes
 }

@@ -11,7 +11,7 @@ import type { Job } from './native/job.ts'
 import { type Libcrypto, loadLibcrypto } from './native/libcrypto.ts'
 import { type Pool, startPool } from './native/pool.ts'
 import { selfTest } from './native/self-test.ts'
-import { type Point, parsePoint, trust } from './point.ts'
+import { type Point, trust } from './point.ts'
 import { type Scalar, trustScalar } from './scalar.ts'
 import { counterLimit, firstCandidate, notEncodable } from './value.ts'
 
@@ -26,22 +26,23 @@ export interface NativeEngine extends Engine {
 let started: Promise<NativeEngine> | undefined
 
 /**
- * The one native engine of this process. CurveError `engine-unavailable` where libcrypto does not load,
+ * The one native engine of this process, on all cores. CurveError `engine-unavailable` where libcrypto does not load,
  * `engine-mismatch` where it computes other results than the portable engine.
  */
 export function nativeEngine(): Promise<NativeEngine> {
-  started ??= start()
+  started ??= startNativeEngine()
   return started
+}
+
+/** A native engine with threads of its own, at most this many. */
+export async function startNativeEngine(threads?: number): Promise<NativeEngine> {
+  const libcrypto = loadLibcrypto()
+  const speed = selfTest(libcrypto)
+  return { name: 'native', version: libcrypto.version, speed, ...operations(libcrypto, startPool(threads)) }
 }
 
 /** Enough to make the hand-over cheap, few enough that a single item never waits long behind a batch. */
 const itemsPerJob = 32
-
-async function start(): Promise<NativeEngine> {
-  const libcrypto = loadLibcrypto()
-  const speed = selfTest(libcrypto)
-  return { name: 'native', version: libcrypto.version, speed, ...operations(libcrypto, startPool()) }
-}
 
 function operations(libcrypto: Libcrypto, pool: Pool): Omit<Engine, 'name'> {
   return {
@@ -89,8 +90,7 @@ function operations(libcrypto: Libcrypto, pool: Pool): Omit<Engine, 'name'> {
       let next = 0
       return encodings.map(bytes => {
         if (isCompressed(bytes)) return lifted[next++]
-        const point = attempt(() => parsePoint(name, bytes))
-        return point instanceof CurveError ? undefined : point
+        return libcrypto.group(name).isPoint(bytes) ? trust(name, bytes.slice()) : undefined
       })
     },
 

@@ -39,6 +39,32 @@ export function randomScalar(name: CurveName, random: Random = systemRandom): Sc
   }
 }
 
+/**
+ * a − b mod n, for secrets: every byte is read and nothing branches on one. (libcrypto's BN_mod_sub_quick branches on
+ * the sign; over many proofs that one bit would give away a key, by the hidden number problem.) CurveError
+ * `invalid-scalar` when a = b, since zero is no Scalar; `curve-mismatch`.
+ */
+export function difference(a: Scalar, b: Scalar): Scalar {
+  if (a.curve !== b.curve) throw new CurveError('curve-mismatch', 'a difference needs two scalars of one curve')
+  const order = orders[a.curve]
+  const result = new Uint8Array(order.length)
+  let borrow = 0
+  for (let i = result.length - 1; i >= 0; i--) {
+    const digit = a.bytes[i]! - b.bytes[i]! - borrow
+    result[i] = digit & 0xff
+    borrow = digit >>> 31
+  }
+  const mask = -borrow & 0xff
+  let carry = 0
+  for (let i = result.length - 1; i >= 0; i--) {
+    const digit = result[i]! + (order[i]! & mask) + carry
+    result[i] = digit & 0xff
+    carry = digit >>> 8
+  }
+  if (isZero(result)) throw new CurveError('invalid-scalar', 'the difference is zero')
+  return trustScalar(a.curve, result)
+}
+
 /** For the engines alone: brands what modular arithmetic has given. */
 export function trustScalar(name: CurveName, bytes: Uint8Array): Scalar {
   return { curve: name, bytes } as Scalar

@@ -38,6 +38,8 @@ interface Calls {
 
 /** One group on one thread, with the numbers and points that its calls work on. */
 export interface Group {
+  /** Is this an uncompressed SEC 1 encoding of a point on the curve? OpenSSL checks form, range and equation. */
+  isPoint(bytes: Uint8Array): boolean
   /** scalar · point, from and to uncompressed SEC 1. The point must have been checked. */
   multiply(point: Uint8Array, scalar: Uint8Array, result: Uint8Array): void
   multiplyBase(scalar: Uint8Array, result: Uint8Array): void
@@ -125,6 +127,13 @@ function makeGroup(calls: Calls, name: CurveName): Group {
   calls.readNumber(toBytes(n - 2n, width), width, exponent)
 
   return {
+    isPoint(bytes) {
+      if (bytes.length !== pointLength || bytes[0] !== uncompressed) return false
+      if (calls.readPoint(group, point, bytes, pointLength, context) === 1) return true
+      calls.clearErrors()
+      return false
+    },
+
     multiply(pointBytes, scalar, to) {
       done(calls.readPoint(group, point, pointBytes, pointLength, context))
       calls.readNumber(scalar, width, a)
