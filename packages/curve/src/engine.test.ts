@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
 import cookbook from '../vectors/cookbook.json' with { type: 'json' }
 import wycheproof from '../vectors/wycheproof.json' with { type: 'json' }
 import { type CurveName, curve, curveNames } from './curve.ts'
@@ -8,7 +8,17 @@ import { CurveError } from './curve-error.ts'
 import type { Engine } from './engine.ts'
 import { concatenate, toBytes, toInteger } from './integer.ts'
 import { nativeEngine } from './native.ts'
-import { compress, generator, negate, type Point, parsePoint, pointFromCoordinates, pointFromX, samePoint, xOf } from './point.ts'
+import {
+  compress,
+  generator,
+  negate,
+  type Point,
+  parsePoint,
+  pointFromCoordinates,
+  pointFromX,
+  samePoint,
+  xOf,
+} from './point.ts'
 import { portableEngine } from './portable.ts'
 import { parseScalar, randomScalar, type Scalar } from './scalar.ts'
 import { decodeValue, maxValueLength } from './value.ts'
@@ -26,20 +36,26 @@ describe.each(Object.values(engines))('$name engine', engine => {
   const runs = engine.name === 'native' ? 50 : 4
 
   describe('eHealth cookbook, P-521', () => {
-    it.each(cookbook.encode as [string, number, string, string][])('encode %s, buffer %i', async (value, buffer, x, y) => {
-      const bytes = hex(value, value.length / 2)
-      const point = one(await engine.encode('P-521', [bytes], buffer)) as Point
-      expect(toHex(point.bytes)).toBe(`04${x.padStart(132, '0')}${y.padStart(132, '0')}`)
-      expect(toHex(decodeValue(point, buffer))).toBe(value)
-    })
+    it.each(cookbook.encode as [string, number, string, string][])(
+      'encode %s, buffer %i',
+      async (value, buffer, x, y) => {
+        const bytes = hex(value, value.length / 2)
+        const point = one(await engine.encode('P-521', [bytes], buffer)) as Point
+        expect(toHex(point.bytes)).toBe(`04${x.padStart(132, '0')}${y.padStart(132, '0')}`)
+        expect(toHex(decodeValue(point, buffer))).toBe(value)
+      },
+    )
 
-    it.each(cookbook.blind as [string, string, string, string, string][])('blind and unblind %s', async (x, y, s, bx, by) => {
-      const point = pointFromCoordinates('P-521', hex(x, 66), hex(y, 66))
-      const scalar = parseScalar('P-521', hex(s, 66))
-      const blinded = await multiply(engine, point, scalar)
-      expect(toHex(blinded.bytes)).toBe(`04${bx.padStart(132, '0')}${by.padStart(132, '0')}`)
-      expect(samePoint(await multiply(engine, blinded, ...engine.invert([scalar])), point)).toBe(true)
-    })
+    it.each(cookbook.blind as [string, string, string, string, string][])(
+      'blind and unblind %s',
+      async (x, y, s, bx, by) => {
+        const point = pointFromCoordinates('P-521', hex(x, 66), hex(y, 66))
+        const scalar = parseScalar('P-521', hex(s, 66))
+        const blinded = await multiply(engine, point, scalar)
+        expect(toHex(blinded.bytes)).toBe(`04${bx.padStart(132, '0')}${by.padStart(132, '0')}`)
+        expect(samePoint(await multiply(engine, blinded, ...engine.invert([scalar])), point)).toBe(true)
+      },
+    )
 
     it.each(cookbook.encode as [string, number, string, string][])('y of x for %s, up to its sign', (_, __, x, y) => {
       const point = pointFromX('P-521', hex(x, 66))
@@ -53,7 +69,13 @@ describe.each(Object.values(engines))('$name engine', engine => {
     for (const name of curveNames) {
       it(`${name}: our selection`, async () => {
         for (const [flag, result, point, scalar, x] of wycheproof.curves[name])
-          await checkWycheproof(engine, name, { flag: flag!, result: result!, public: point!, private: scalar!, shared: x! })
+          await checkWycheproof(engine, name, {
+            flag: flag!,
+            result: result!,
+            public: point!,
+            private: scalar!,
+            shared: x!,
+          })
       })
 
       const file = new URL(`wycheproof/ecdh_secp${name.slice(2)}r1_ecpoint_test.json`, shared)
@@ -88,7 +110,8 @@ describe.each(Object.values(engines))('$name engine', engine => {
       await fc.assert(
         fc.asyncProperty(fc.array(scalar, { minLength: 1, maxLength: 5 }), async scalars => {
           const inverses = engine.invert(scalars)
-          inverses.forEach((inverse, i) => expect(toInteger(engine.product(inverse, scalars[i]!).bytes)).toBe(1n))
+          for (const [i, inverse] of inverses.entries())
+            expect(toInteger(engine.product(inverse, scalars[i]!).bytes)).toBe(1n)
           const [point] = await engine.multiply([generator(name)], [[scalars[0]!, inverses[0]!]])
           expect(samePoint(point!, generator(name))).toBe(true)
         }),
@@ -128,7 +151,13 @@ describe.each(Object.values(engines))('$name engine', engine => {
           const point = one(await engine.multiplyBase([s]))
           const flipped = point.bytes.slice()
           flipped[flipped.length - 1]! ^= 1
-          const parsed = await engine.parse(name, [point.bytes, compress(point), compress(negate(point)), flipped, rubbish])
+          const parsed = await engine.parse(name, [
+            point.bytes,
+            compress(point),
+            compress(negate(point)),
+            flipped,
+            rubbish,
+          ])
           expect(parsed.slice(0, 3)).toEqual([point, point, negate(point)])
           expect(parsed[3]).toBeUndefined()
           expect(parsed[4]).toEqual(attemptParse(name, rubbish))
@@ -141,7 +170,10 @@ describe.each(Object.values(engines))('$name engine', engine => {
       const count = engine.name === 'native' ? 200 : 12
       const scalars = Array.from({ length: count }, () => randomScalar(name))
       const points = await engine.multiplyBase(scalars)
-      const products = await engine.multiply(points, engine.invert(scalars).map(inverse => [inverse]))
+      const products = await engine.multiply(
+        points,
+        engine.invert(scalars).map(inverse => [inverse]),
+      )
       expect(products.every(product => samePoint(product, generator(name)))).toBe(true)
     })
 
@@ -198,7 +230,12 @@ describe('points and scalars from outside', () => {
 
   it.each(curveNames)('%s: a scalar lies in [1, n−1]', name => {
     const { n, width } = curve(name)
-    for (const bytes of [toBytes(0n, width), toBytes(n, width), new Uint8Array(width).fill(255), new Uint8Array(width - 1)])
+    for (const bytes of [
+      toBytes(0n, width),
+      toBytes(n, width),
+      new Uint8Array(width).fill(255),
+      new Uint8Array(width - 1),
+    ])
       expect(() => parseScalar(name, bytes)).toThrow(expect.objectContaining({ code: 'invalid-scalar' }))
     expect(toInteger(parseScalar(name, toBytes(n - 1n, width)).bytes)).toBe(n - 1n)
   })
