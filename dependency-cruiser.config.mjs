@@ -4,7 +4,12 @@ const forbid = (name, comment, from, to) => ({ name, comment, severity: 'error',
 export default {
   forbidden: [
     forbid('no-circles', 'A circle has no bottom.', {}, { circular: true }),
-    forbid('ground', 'curve stands on the ground.', { path: '^packages/curve/' }, { path: '^(packages/(?!curve/)|services|apps|stack)' }),
+    forbid(
+      'ground',
+      'curve stands on the ground.',
+      { path: '^packages/curve/' },
+      { path: '^(packages/(?!curve/)|services|apps|stack)' },
+    ),
     forbid(
       'pseudonym-on-curve',
       'pseudonym stands on curve alone.',
@@ -17,8 +22,18 @@ export default {
       { path: '^packages/box/' },
       { path: '^(packages/(?!(curve|box)/)|services|apps|stack)' },
     ),
-    forbid('kit-alone', 'kit knows no part of the domain.', { path: '^packages/kit/' }, { path: '^(packages/(?!kit/)|services|apps|stack)' }),
-    forbid('kit-for-services', 'kit is for services only.', { path: '^(packages/(?!kit/)|apps/)' }, { path: '^packages/kit/' }),
+    forbid(
+      'kit-alone',
+      'kit knows no part of the domain.',
+      { path: '^packages/kit/' },
+      { path: '^(packages/(?!kit/)|services|apps|stack)' },
+    ),
+    forbid(
+      'kit-for-services',
+      'kit is for services only.',
+      { path: '^(packages/(?!kit/)|apps/)' },
+      { path: '^packages/kit/' },
+    ),
     forbid(
       'services-apart',
       "A service calls another's HTTP contract, never its code.",
@@ -34,18 +49,28 @@ export default {
     forbid(
       'browser-safe',
       'curve and pseudonym run in browsers: what needs Node stands behind an export condition.',
-      { path: '^packages/(curve|pseudonym)/src/', pathNot: '(/native/|/native\\.ts|\\.node\\.ts|\\.test\\.ts|test-support)' },
+      {
+        path: '^packages/(curve|pseudonym)/src/',
+        pathNot: '(/native/|/native\\.ts|\\.node\\.ts|\\.test\\.ts|test-support)',
+      },
       { dependencyTypes: ['core'] },
     ),
-    forbid('tests-outside', 'What is shipped imports no test.', { pathNot: '(\\.test\\.ts$|^tests/|^bench/)' }, { path: '(\\.test\\.ts$|^tests/|^bench/)' }),
+    forbid(
+      'tests-outside',
+      'What is shipped imports no test.',
+      { pathNot: '(\\.test\\.ts$|^tests/|^bench/)' },
+      { path: '(\\.test\\.ts$|^tests/|^bench/)' },
+    ),
     forbid('no-deprecated', 'Node says not to.', {}, { dependencyTypes: ['deprecated'] }),
-    forbid('declared', 'A package declares what it imports.', { path: '^(packages|services|apps)/' }, { dependencyTypes: ['unknown', 'undetermined', 'npm-no-pkg', 'npm-unknown'] }),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(/dist/|node_modules)' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['littlebox:source', 'node', 'import', 'types', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['littlebox:source', 'node', 'import', 'types', 'default'],
+    },
   },
 }

@@ -18,14 +18,18 @@ export interface Measure {
 export function report({ name, goal, ours, peer, of }: Measure): boolean {
   const ratio = ours / peer
   const met = ratio >= goal
-  console.log(`${name} ratio=${ratio.toFixed(2)} goal>=${goal.toFixed(2)} (ours ${rate(ours)}/s, peer ${rate(peer)}/s: ${of})${met ? '' : ' MISSED'}`)
+  console.log(
+    `${name} ratio=${ratio.toFixed(2)} goal>=${goal.toFixed(2)} (ours ${rate(ours)}/s, peer ${rate(peer)}/s: ${of})${met ? '' : ' MISSED'}`,
+  )
   return met
 }
 
 /** A figure with an upper limit of its own, such as a latency or memory; ratio = limit / ours. */
 export function reportLimit(name: string, ours: number, limit: number, unit: string): boolean {
   const ratio = limit / ours
-  console.log(`${name} ratio=${ratio.toFixed(2)} goal>=1.00 (ours ${ours.toFixed(1)} ${unit}, limit ${limit} ${unit})${ratio >= 1 ? '' : ' MISSED'}`)
+  console.log(
+    `${name} ratio=${ratio.toFixed(2)} goal>=1.00 (ours ${ours.toFixed(1)} ${unit}, limit ${limit} ${unit})${ratio >= 1 ? '' : ' MISSED'}`,
+  )
   return ratio >= 1
 }
 
@@ -73,11 +77,16 @@ const speedNames = { 'P-256': 'ecdhp256', 'P-384': 'ecdhp384', 'P-521': 'ecdhp52
 
 /** `openssl speed`: ECDH operations per CPU second of one core, the limit on stock libraries. */
 export function opensslSpeed(curve: keyof typeof speedNames, seconds = 1): number {
-  const { stdout, status, error } = spawnSync('openssl', ['speed', '-mr', '-seconds', String(seconds), speedNames[curve]], {
-    encoding: 'utf8',
-  })
+  const { stdout, status, error } = spawnSync(
+    'openssl',
+    ['speed', '-mr', '-seconds', String(seconds), speedNames[curve]],
+    {
+      encoding: 'utf8',
+    },
+  )
   const rate = /^\+F5:\d+:\d+:([\d.]+)/m.exec(stdout ?? '')?.[1]
-  if (status !== 0 || rate === undefined) throw new Error('openssl speed gave no figure; install openssl', { cause: error })
+  if (status !== 0 || rate === undefined)
+    throw new Error('openssl speed gave no figure; install openssl', { cause: error })
   return Number(rate)
 }
 

@@ -1,0 +1,5 @@
+export { type CommandResult, littlebox, startLittlebox } from './command.ts'
+export { type Exchange, type Gateway, startGateway } from './gateway.ts'
+export type { Owner } from './owner.ts'
+export { repository, type ServiceProcess, startService } from './service-process.ts'
+export { type Client, type Stack, type StackOptions, startStack } from './stack.ts'

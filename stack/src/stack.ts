@@ -1,0 +1,163 @@
+/**
+ * A whole Littlebox on this machine: PostgreSQL from npm, the stand-in identity provider, an owner's published keys, and
+ * replicas of the pseudonymisation service on one `file` box. For evaluation, tests and benchmarks; every part is the real
+ * one, in a process of its own, on free ports.
+ */
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createFileBox, evaluationOnly } from '@littlebox/box/file'
+import { engine } from '@littlebox/curve'
+import { addClient, createClients, createSigningKey, newClient, start as startIdentity } from '@littlebox/identity'
+import { createWhenMissing, type EmbeddedPostgres, startEmbeddedPostgres } from '@littlebox/kit/store'
+import { type Exchange, type Gateway, startGateway } from './gateway.ts'
+import { type Owner, publishOwner } from './owner.ts'
+import { type ServiceProcess, startService } from './service-process.ts'
+
+export interface StackOptions {
+  /** Where everything is kept; made when it is not there. */
+  readonly directory: string
+  readonly replicas?: number
+  /** Sees what passes between the parties and the pseudonymisation service. */
+  readonly record?: (exchange: Exchange) => void
+  /** More settings for the pseudonymisation service. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export interface Client {
+  readonly clientId: string
+  readonly organisation: string
+  readonly roles?: readonly string[]
+  /** Roles in the API `pseudonyms`, which the access rules made here look at. */
+  readonly access?: readonly string[]
+  readonly dpop?: 'required' | 'plain-bearer'
+  /** The directory of an owner's keys, for the profile. */
+  readonly owner?: Owner
+}
+
+export interface Stack {
+  readonly directory: string
+  readonly issuer: string
+  /** The audience of access tokens for the service. */
+  readonly audience: string
+  /** The address that parties use; requests go to the replicas in turn. */
+  readonly url: string
+  readonly gateway: Gateway
+  readonly postgres: EmbeddedPostgres
+  readonly replicas: readonly ServiceProcess[]
+  startReplica(env?: Readonly<Record<string, string>>): Promise<ServiceProcess>
+  /** Enrols a client and gives the path of its profile, a file the `littlebox` command reads. */
+  enrol(client: Client): Promise<string>
+  /** Keys of an owner, published at an address that the service may fetch. */
+  owner(name: string): Promise<Owner>
+  stop(): Promise<void>
+}
+
+const audience = 'https://pseudonyms.littlebox.example'
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { directory, replicas: count = 1, record } = options
+  const place = (name: string) => join(directory, name)
+  await mkdir(place('profiles'), { recursive: true })
+  const postgres = await startEmbeddedPostgres({ directory: place('postgres'), whenMissing: createWhenMissing })
+  const identity = await startStandIn(place('identity'))
+  const gateway = await startGateway(record)
+  const owners: Owner[] = []
+  const replicas: ServiceProcess[] = []
+  await makeBox(directory)
+
+  const stack: Stack = {
+    directory,
+    issuer: identity.issuer,
+    audience,
+    url: gateway.url,
+    gateway,
+    postgres,
+    replicas,
+
+    async startReplica(env = {}) {
+      const replica = await startService({
+        main: 'services/pseudonyms/src/main.ts',
+        args: ['serve'],
+        log: place('pseudonyms.log'),
+        env: {
+          DATABASE_URL: postgres.url,
+          LITTLEBOX_PUBLIC_URL: gateway.url,
+          LITTLEBOX_ISSUER: identity.issuer,
+          LITTLEBOX_AUDIENCE: audience,
+          LITTLEBOX_BOX: 'file-evaluation-only',
+          LITTLEBOX_BOX_FILE: place('box.json'),
+          LITTLEBOX_BOX_PASSPHRASE_FILE: place('box.passphrase'),
+          LITTLEBOX_BEARER_CLIENTS: 'ehealth-client',
+          LITTLEBOX_JWKS_ORIGINS: owners.map(owner => new URL(owner.jku).origin).join(','),
+          PORT: '0',
+          ...options.env,
+          ...env,
+        },
+      })
+      replicas.push(replica)
+      gateway.targets = replicas.map(one => one.url)
+      return replica
+    },
+
+    async enrol({ clientId, organisation, roles = [], access = [], dpop = 'required', owner }) {
+      const { entry, profile } = await newClient({
+        issuer: identity.issuer,
+        clientId,
+        organisation,
+        resources: [audience],
+        roles,
+        resourceAccess: { pseudonyms: access },
+        dpop,
+      })
+      const path = place(`profiles/${clientId}.json`)
+      const littleboxProfile = {
+        service: [gateway.url],
+        issuer: profile.issuer,
+        resource: audience,
+        clientId,
+        privateKey: profile.privateJwk,
+        ...(owner && {
+          owner: {
+            privateKeys: [join(owner.directory, 'encryption-key.jwk.json')],
+            atRestKeys: { active: join(owner.directory, 'at-rest-key.json') },
+          },
+        }),
+      }
+      await writeFile(path, JSON.stringify(littleboxProfile, undefined, 2), { mode: 0o600, flag: 'wx' })
+      await addClient(place('identity'), entry)
+      return path
+    },
+
+    async owner(name) {
+      const owner = await publishOwner(place(`owners/${name}`))
+      owners.push(owner)
+      return owner
+    },
+
+    async stop() {
+      await Promise.all(replicas.map(replica => replica.stop()))
+      await Promise.all([gateway.close(), identity.close(), ...owners.map(owner => owner.close())])
+      await postgres.stop()
+    },
+  }
+  for (let i = 0; i < count; i++) await stack.startReplica()
+  return stack
+}
+
+async function startStandIn(directory: string) {
+  if (!existsSync(join(directory, 'signing-key.json'))) {
+    await createSigningKey(directory)
+    await createClients(directory)
+  }
+  return startIdentity({ directory, port: 0 })
+}
+
+async function makeBox(directory: string): Promise<void> {
+  const path = join(directory, 'box.json')
+  if (existsSync(path)) return
+  const passphrase = randomBytes(32).toString('base64url')
+  await writeFile(join(directory, 'box.passphrase'), passphrase, { mode: 0o600, flag: 'wx' })
+  await createFileBox({ path, passphrase: Buffer.from(passphrase), engine: await engine() }, evaluationOnly)
+}
