@@ -1,5 +1,7 @@
 export { type CommandResult, littlebox, startLittlebox } from './command.ts'
+export { accessRule, createDomain, type NewDomain } from './domains.ts'
 export { type Exchange, type Gateway, startGateway } from './gateway.ts'
 export type { Owner } from './owner.ts'
+export { bearerToken, openOwner, openService } from './parties.ts'
 export { repository, type ServiceProcess, startService } from './service-process.ts'
 export { type Client, type Stack, type StackOptions, startStack } from './stack.ts'

@@ -163,6 +163,6 @@ function operations(libcrypto: Libcrypto, pool: Pool): Omit<Engine, 'name'> {
 
 type JobBody = Job extends infer Each ? (Each extends Job ? Omit<Each, 'curve' | 'count'> : never) : never
 
-function pack(elements: readonly (Point | Scalar)[]): Uint8Array {
+function pack(elements: readonly (Point | Scalar)[]): Uint8Array<ArrayBuffer> {
   return concatenate(...elements.map(element => element.bytes))
 }

@@ -8,8 +8,8 @@ import { toBytes, toInteger } from '../integer.ts'
 import type { Libcrypto } from './libcrypto.ts'
 
 export type Job = { readonly curve: CurveName; readonly count: number } & (
-  | { readonly kind: 'multiply'; readonly points: Uint8Array; readonly scalars: Uint8Array }
-  | { readonly kind: 'multiply-base'; readonly scalars: Uint8Array }
+  | { readonly kind: 'multiply'; readonly points: Uint8Array; readonly scalars: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'multiply-base'; readonly scalars: Uint8Array<ArrayBuffer> }
   /**
    * The point at the first of x, x+1, … (`attempts` of them) that lies on the curve. `roots` says which y: 0 the
    * principal root, 2 the even one, 3 the odd one.

@@ -44,7 +44,8 @@ export function startPool(size: number = availableParallelism()): Pool {
       const next = queue.shift()!
       thread.underWay.push(next)
       if (thread.underWay.length === 1) thread.worker.ref()
-      thread.worker.postMessage(next.job)
+      // Moved, not copied: no second copy of a scalar stays behind here.
+      thread.worker.postMessage(next.job, 'scalars' in next.job ? [next.job.scalars.buffer] : [])
     }
   }
 
