@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFileBox, evaluationOnly } from '@littlebox/box/file'
+import { createFileBox, evaluationGrant, evaluationOnly } from '@littlebox/box/file'
 import { engine } from '@littlebox/curve'
 import { addClient, createClients, createSigningKey, newClient, start as startIdentity } from '@littlebox/identity'
 import { createWhenMissing, type EmbeddedPostgres, startEmbeddedPostgres } from '@littlebox/kit/store'
+import { makeWrappingKey } from '@littlebox/pseudonyms'
 import { type Exchange, type Gateway, startGateway } from './gateway.ts'
 import { type Owner, publishOwner } from './owner.ts'
 import { type ServiceProcess, startService } from './service-process.ts'
@@ -78,8 +79,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
     async startReplica(env = {}) {
       const replica = await startService({
-        main: 'services/pseudonyms/src/main.ts',
-        args: ['serve'],
+        main: 'stack/src/replica.ts',
+        args: [],
         log: place('pseudonyms.log'),
         env: {
           DATABASE_URL: postgres.url,
@@ -159,5 +160,6 @@ async function makeBox(directory: string): Promise<void> {
   if (existsSync(path)) return
   const passphrase = randomBytes(32).toString('base64url')
   await writeFile(join(directory, 'box.passphrase'), passphrase, { mode: 0o600, flag: 'wx' })
-  await createFileBox({ path, passphrase: Buffer.from(passphrase), engine: await engine() }, evaluationOnly)
+  const box = await createFileBox({ path, passphrase: Buffer.from(passphrase), engine: await engine() }, evaluationOnly)
+  await makeWrappingKey(box, evaluationGrant(evaluationOnly))
 }
