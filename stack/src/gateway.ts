@@ -25,15 +25,15 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** Listens on a free port of this machine. `record` sees each exchange when its answer is complete. */
-export async function startGateway(record?: (exchange: Exchange) => void): Promise<Gateway> {
+/** Listens on this port of this machine, or a free one. `record` sees each exchange when its answer is complete. */
+export async function startGateway(record?: (exchange: Exchange) => void, port = 0): Promise<Gateway> {
   let next = 0
   const server = createServer((incoming, outgoing) => {
     const target = gateway.targets[next++ % gateway.targets.length]
     if (target === undefined) outgoing.writeHead(503).end()
     else forward(target, incoming, outgoing, record)
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(port, '127.0.0.1')
   await once(server, 'listening')
   const gateway: Gateway = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -20,7 +20,7 @@ export interface Launch {
   readonly main: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Where standard error goes. */
+  /** Where standard output and error go. */
   readonly log: string
 }
 
@@ -30,8 +30,7 @@ export async function startService({ main, args, env = {}, log }: Launch): Promi
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const logFile = createWriteStream(log, { flags: 'a' })
-  child.stderr.pipe(logFile)
+  for (const stream of [child.stdout, child.stderr]) stream.pipe(createWriteStream(log, { flags: 'a' }))
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const url = await listening(child, main, log)
   return {

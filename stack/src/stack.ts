@@ -4,13 +4,14 @@
  * one, in a process of its own, on free ports.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createFileBox, evaluationGrant, evaluationOnly } from '@littlebox/box/file'
 import { engine } from '@littlebox/curve'
 import { addClient, createClients, createSigningKey, newClient, start as startIdentity } from '@littlebox/identity'
 import { createWhenMissing, type EmbeddedPostgres, startEmbeddedPostgres } from '@littlebox/kit/store'
+import { logger } from '@littlebox/kit/telemetry'
 import { makeWrappingKey } from '@littlebox/pseudonyms'
 import { type Exchange, type Gateway, startGateway } from './gateway.ts'
 import { type Owner, publishOwner } from './owner.ts'
@@ -20,8 +21,12 @@ export interface StackOptions {
   /** Where everything is kept; made when it is not there. */
   readonly directory: string
   readonly replicas?: number
+  /** Of the address that parties use; a free one when left out. */
+  readonly port?: number
   /** Sees what passes between the parties and the pseudonymisation service. */
   readonly record?: (exchange: Exchange) => void
+  /** Sees what passes between everybody and the identity provider. */
+  readonly recordIdentity?: (exchange: Exchange) => void
   /** More settings for the pseudonymisation service. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -35,6 +40,8 @@ export interface Client {
   readonly dpop?: 'required' | 'plain-bearer'
   /** The directory of an owner's keys, for the profile. */
   readonly owner?: Owner
+  /** Base URLs for the profile, instead of the stack's. */
+  readonly service?: readonly string[]
 }
 
 export interface Stack {
@@ -45,9 +52,12 @@ export interface Stack {
   /** The address that parties use; requests go to the replicas in turn. */
   readonly url: string
   readonly gateway: Gateway
+  /** Running since the last start. */
   readonly postgres: EmbeddedPostgres
   readonly replicas: readonly ServiceProcess[]
   startReplica(env?: Readonly<Record<string, string>>): Promise<ServiceProcess>
+  /** Starts PostgreSQL again, on the same data and port, after `postgres.stop()`. */
+  startPostgres(): Promise<void>
   /** Enrols a client and gives the path of its profile, a file the `littlebox` command reads. */
   enrol(client: Client): Promise<string>
   /** Keys of an owner, published at an address that the service may fetch. */
@@ -61,9 +71,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { directory, replicas: count = 1, record } = options
   const place = (name: string) => join(directory, name)
   await mkdir(place('profiles'), { recursive: true })
-  const postgres = await startEmbeddedPostgres({ directory: place('postgres'), whenMissing: createWhenMissing })
-  const identity = await startStandIn(place('identity'))
-  const gateway = await startGateway(record)
+  let postgres = await startEmbeddedPostgres({ directory: place('postgres'), whenMissing: createWhenMissing })
+  const { url: databaseUrl } = postgres
+  const identityGateway = await startGateway(options.recordIdentity)
+  const identity = await startStandIn(place('identity'), identityGateway.url, place('identity.log'))
+  identityGateway.targets = [identity.url]
+  const gateway = await startGateway(record, options.port)
   const owners: Owner[] = []
   const replicas: ServiceProcess[] = []
   await makeBox(directory)
@@ -74,7 +87,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     audience,
     url: gateway.url,
     gateway,
-    postgres,
+    get postgres() {
+      return postgres
+    },
     replicas,
 
     async startReplica(env = {}) {
@@ -83,7 +98,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         args: [],
         log: place('pseudonyms.log'),
         env: {
-          DATABASE_URL: postgres.url,
+          DATABASE_URL: databaseUrl,
           LITTLEBOX_PUBLIC_URL: gateway.url,
           LITTLEBOX_ISSUER: identity.issuer,
           LITTLEBOX_AUDIENCE: audience,
@@ -102,7 +117,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return replica
     },
 
-    async enrol({ clientId, organisation, roles = [], access = [], dpop = 'required', owner }) {
+    async startPostgres() {
+      postgres = await startEmbeddedPostgres({ directory: place('postgres'), port: Number(new URL(databaseUrl).port) })
+    },
+
+    async enrol({ clientId, organisation, roles = [], access = [], dpop = 'required', owner, service }) {
       const { entry, profile } = await newClient({
         issuer: identity.issuer,
         clientId,
@@ -114,7 +133,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       })
       const path = place(`profiles/${clientId}.json`)
       const littleboxProfile = {
-        service: [gateway.url],
+        service: service ?? [gateway.url],
         issuer: profile.issuer,
         resource: audience,
         clientId,
@@ -139,7 +158,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
     async stop() {
       await Promise.all(replicas.map(replica => replica.stop()))
-      await Promise.all([gateway.close(), identity.close(), ...owners.map(owner => owner.close())])
+      await Promise.all([gateway.close(), identityGateway.close(), ...owners.map(owner => owner.close())])
+      await identity.close()
       await postgres.stop()
     },
   }
@@ -147,12 +167,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   return stack
 }
 
-async function startStandIn(directory: string) {
+async function startStandIn(directory: string, issuer: string, log: string) {
   if (!existsSync(join(directory, 'signing-key.json'))) {
     await createSigningKey(directory)
     await createClients(directory)
   }
-  return startIdentity({ directory, port: 0 })
+  return startIdentity({ directory, port: 0, issuer, log: logger('identity', createWriteStream(log, { flags: 'a' })) })
 }
 
 async function makeBox(directory: string): Promise<void> {

@@ -1,0 +1,153 @@
+/**
+ * eHealth's cookbook for blind pseudonymisation on P-521: numbers only, as they stand in the tests of eHealth's public
+ * client libraries (smals-belgium/shared-pseudo-helper-java, commit 3704f7b0, and -js, commit 5fc74da4). Hexadecimal;
+ * points as x‖y of 66 bytes each. One scalar blinds all of them, so `blind` and `unblind` are the same rows read in two
+ * directions, and `computeY` asks for ±y of the same x.
+ */
+
+export interface CookbookVector {
+  readonly bufferSize: number
+  readonly value: string
+  /** How often x was raised by one before it lay on the curve: what the buffer of x holds. */
+  readonly counter: number
+  readonly y: string
+  readonly blinded: string
+}
+
+export const cookbookScalar: string =
+  '019d93ce50e6316416fe48099e0e274e14545b5e3dbb313e48d054a784f4ff49113b6ff3836a2cffc74e13366bbd03c682fe65d0693af2a733663b7cc9f3bc151705'
+
+/** x of a row: the value, its length and the counter, at full width. */
+export function cookbookX({ value, bufferSize, counter }: CookbookVector): string {
+  const length = (value.length / 2).toString(16).padStart(2, '0')
+  return `${value}${length}${counter.toString(16).padStart(2 * bufferSize, '0')}`.padStart(132, '0')
+}
+
+export const cookbook: readonly CookbookVector[] = [
+  {
+    bufferSize: 8,
+    value: '31',
+    counter: 0,
+    y: '0086842e84a07bc647f5886521e6a13839090dedb78f5354b10ab09b7da3d68f82746ea520a862d4aa9d38d2d1b1787e72266375d66d9b675284fa69dcae5a0f10fc',
+    blinded:
+      '015f955c5f47e4b7537b86f54920bb6c78e9e9bd9e9c999fa650ba6b7fe3091e5f507c574526919e2611f21eee80da9a946bcfe3d7199efea57fd07bd91506d2b03f' +
+      '00792988239d8212db19cd2b1e50363760a2ed4a0aa1ab5c0b3e6f677070731a2bf5c0c23199cd634a6a56dfa1a14edfecd4fe6c8591a11bc9dca162921a4243c9fc',
+  },
+  {
+    bufferSize: 8,
+    value: '3132',
+    counter: 0,
+    y: '014455d1600299d7642c840ad8817be89d1718eca053e9926798276d0150ed64b2114abd1ff734ef7f1eda9c154e24b1708d71cf5746a937187e8b62af72b42d0af3',
+    blinded:
+      '00db95062e95c107dad85f18f8e33834e43712d10e68b85603ddad62178c74ae4337d8ae6de0b6a72cbb81611028792be70c7d54bbf96a15feddca97762f8abd29f5' +
+      '0126d417b50ec3b5adb1428f93bc9508bf603d94a83fd0c3d8c9b473149425dd6aacee40fa66d07d084a9d07645e9d344f4539907348855291350b4deed22a5b514a',
+  },
+  {
+    bufferSize: 8,
+    value: '313233',
+    counter: 2,
+    y: '00411241157590b9e6ae4f0d6a78dcd333edea66d2cb6f290437c2c29ab9f6f4dbf72171e52c56bd1e177f8ae4411c3b20bf8bac6afdfc5c25a0c6ba10f335abb90e',
+    blinded:
+      '0090d3b35ec81ef70d30e74aeea6637db9f37b5405a139bc1c16ef4e97c3de48466ccd35828a3e7e1909efb56c0806464b19f2fc99e51ba572d1013c840fdf5f724b' +
+      '00f81d0b51bc5a19dffc5f389ab96bc3916c271cbb1939238ee5599971504c6bdbf40da9a68c9c91fb6a5fa0daf07da389bd702546eca713e37d75f0ac1eb2311821',
+  },
+  {
+    bufferSize: 8,
+    value: '31323334',
+    counter: 2,
+    y: '00084235926af3cd5c9f783c6d412dc6ca67bcfffbdbad80e778c20499316d697d86c8b86503624636ed168ddfaa6e92947cc4c1feb33efc7de3780805911fa5bc84',
+    blinded:
+      '017470446ee5a9f253f081c20c5134662e9234cd2672201ffeae52a52da0740cd9740bbe2fe9459da844b472922edf3a97e4f8e649750953fc38cecb75c14962e267' +
+      '01850c6c155882a82c856a5fe3cec0297dc449a5b67edc733fdd2d5b984d3b13e011333372c383bfba0453665d8a9dd66546be66148bd5abcb261ebc2370e360669c',
+  },
+  {
+    bufferSize: 8,
+    value: '31323435',
+    counter: 0,
+    y: '0142e2d8af3c32dc925027ed3c3de4d8702dab69b24d59204f7dec3319b8369d912527412633e26a64724b7bc86ca11a7f468d45a9fa075969e31240aff640b1d8ad',
+    blinded:
+      '00a2781e5f27c6bc8612f1fefa452c83dd3c0355b9a1dd19145b31e8cd5acaf847b151c459a3da879cdb9709f92a12d5c1c466a58007d428cb31ec5ad98115dc5081' +
+      '00836d5d4d8d5bcdf7b3f6599e0d8b17291d4662a712827f53e414bed96d6a551a1ff60d3cae9f748965ee668e5f04d8db50a1e0117081dcbea9b286cbfa102c651c',
+  },
+  {
+    bufferSize: 8,
+    value: '313233343536',
+    counter: 0,
+    y: '01d9c1df4606e391eac49c9e9df4f0ca898e5793520acf406ca2901510691330f0b89e0531a939529c58125c7bc8600662305c6c4a95f2f763101a0649ec23609c78',
+    blinded:
+      '015356e26042b1277312cf89022d6f304f13e28e5b0767212af3a2c2bf19c52bbfe77129a3c6afc9eb1c6bb5c00732ea0167851872d067147d359b84f4eed9b6d85f' +
+      '0145818b7fa156eda871e57a12debb9751a278317458e7a1503d6e964efc4c8d2a75c13a21e256c7f5d6698d39da83aa1f2fb45a30495c9ed49ef81fe285e23d57dd',
+  },
+  {
+    bufferSize: 8,
+    value: '31323334353637',
+    counter: 0,
+    y: '000f9394acd2193c65d86feb285cd87c54c88f616b9d6823401195ffe01d447ed7d13103b14ad641af6de909d0a96b1a7264d7341e2703781a3efd37e53bd905d747',
+    blinded:
+      '0098c00589002ba3a8e5692f49f55fb9b252bc7e29c744fd639fff3f9805bfffff06f02a17702218ac1d5032eb6d64641158d939807a89cc48991580e63d5c247d23' +
+      '01088a2cab0c09ca4b64a5c732f8128d859728b219034fa5caf6cef81cd989ac628895019547591b83e137fdccc041cff399cc331055320f430d2a90336f8a2ea535',
+  },
+  {
+    bufferSize: 8,
+    value: '3132333435363738',
+    counter: 1,
+    y: '01f4a52fa75452792f228c1a32ca5ce9abe5e13bc2a82e1613f36611bd6adde76a8668c18bc77792ee066a1a2b6294e42830c67f5995dfaca70bfa36fd987c3ea0bb',
+    blinded:
+      '00cf79ab2ad91a98dc1296bf9970f23dd53f5e4150ba441cb665d10d48d2d98d7fff1e41391b02c6846112438a627b7cbb5d60def9a6f9d9dcfade50dfb45ebc9ced' +
+      '01865d14735db36c5d1c6d72b29d186a171ab4eda6cf22239cdef9347a3bd7c1b1bf682845dbe5bb2b89ac2707df73679ff7a2e4d5eb40d87d3fc435f2e351795831',
+  },
+  {
+    bufferSize: 8,
+    value: '313233343536373839',
+    counter: 1,
+    y: '016c731c356803a6f4f1dee6a56b029ff01ab697e0972529b1ae2ca0b533692f877d18b0153dc47ef11dff5fc22d59d54b453f094a93f6d18d961af2d1e5a2c83309',
+    blinded:
+      '01df1afbcd811f8252a7143f853de33045cb675010e732a6cf246f892ae37d766c082a72d8b5d16da063a5e020d588e5f713b9c9acc87e8a96c41fecc2888a598bdc' +
+      '009af5f8cd6d41e57e507e449b58cd5827e698e5fe25540d32dde6c8a26b639a3c6fcee00a717f5ea4644bfb28ea9080a3eb3596dadc0c2ea81a3a55c4ca7f18a474',
+  },
+  {
+    bufferSize: 8,
+    value: '31323334353637383930',
+    counter: 0,
+    y: '00ba19cde697ee6e58cf560450a7dbc8d61239b942694c8af826a045e87ef4102b01c23e77bedc755de2650e76848d3a5df6ddebb27b8d76d32ae56846c0db088758',
+    blinded:
+      '0135f12ba359163be4c1555d0da661c5d9683a8e4586fb9916c7bad5c8a9a0493ce192ce935c34a81a94b1558e9bfba9180c0c0fc975166bee675807fb6bbb10277f' +
+      '00a1a6b68cbffe1e9db22da7bcd7f2c0f0388341bebcff78c6483e5d4d82779bd13a309bbb5d3d37f12d01ffb7c7e8dc6941f4d2cea03be10d8a727f23e867257b3d',
+  },
+  {
+    bufferSize: 8,
+    value: '4730f38923b1cf3d5f4fa94c10f613f02e717a73c54c5c0e8597b808009e2db7',
+    counter: 0,
+    y: '00b011a73771820c359938f16192b074638fd28c982988e6ab27b531ec04f523f5cc2a79c2d48ea5e74064d7b23754c7515d3e5a85cb503081d4d6564f6e71cf937a',
+    blinded:
+      '000112a1dbcd395e75315f077ba8067de3a2f91f2a5b483d09f80f16e19f9c99e9c581e645c1b3e4269676b69b28f44c0e2646e81ad56fcc04852ff0ff2dff78fef0' +
+      '00f368c04fa2a2f8484d6fd48a92194121491ae4e662569c4032fed5b260a5b16d3eb07786fd235ab02968339c6338031634f2d6ff3dda8d7c0e76ceff3db548dd5a',
+  },
+  {
+    bufferSize: 8,
+    value: '72616e646f6d74657874',
+    counter: 4,
+    y: '0095eca03a5333331ea4fe60ed0d3f698d750ab129d5c7e0af0e7ed12d973b99cdc733aeda3b6992057d18ebad569a2b46c2a72c1b34552825711b3ea883512bfe03',
+    blinded:
+      '003ff6aef11f3247c69814d39f63910fbb80d596a5c2fba3a1fd9e5de93fd2e21b96420c6c69dc5b705467896be7b2302cbe2b6f44e0e633c34afa78754305b5bc85' +
+      '01e1e0f82d1128c96c5b365e9b4b1877cfb6fbf8b45d81c308d8974c5cf97e8e9e1f339817051edcb2dc3e2ccbabf3a11d6949e7fcd1964e6cb635e90220ffaa9a93',
+  },
+  {
+    bufferSize: 10,
+    value: '31323334353637383930',
+    counter: 2,
+    y: '00d4a5f86d4886b9ffcb8299981da23bc724ec55ccbd6e84c47569b54aca19fcc89c77cfba46f1fb160d5fd3a13bf85115089cde2efe43a3baae5c211f875ae2badd',
+    blinded:
+      '00750d498034eeb9826d1c8d2940e8852460c604ba1062acab10db214d02b31e60efe5249fb266ef3763c0e79dd595e00cdf1871701ea61a604e003ad7b23868454f' +
+      '00dfbe6e904c6c06a26fa30d2805257e6fdc65b2985a61bbc4dca9e42aa222947a3070130cca3a6062afa210569dcabf0d4cdeb750d42aad66a68d420a2196e8c8fa',
+  },
+  {
+    bufferSize: 12,
+    value: '31323334353637383930',
+    counter: 1,
+    y: '012bcfe6f37ea27b807388f30b1102be47416d44dfbb75e957ab54346877c7af1a526324cffea4173addf83130ffd83ea0fd5c2ec242bb2625ce3ab63d1571c26ae5',
+    blinded:
+      '007d4cc288e63ed9320d69f54957c170fdbf852a6beea6781a65ae8ffc61b6e4a4726d51c83bca76c47856d7106c6f516f2ac920021217500a1e91e091a4f0d35ee7' +
+      '01d1c1b1e017069b9d18b93ec263ce2801afd9a7f9cb5298a86b197e236018267a93e2fdd5ca1ae477810ce3fd308753e5d81da25bdc6d95db51b61951dde0fc6991',
+  },
+]
