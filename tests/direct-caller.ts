@@ -1,40 +1,63 @@
 /**
- * One HTTP request, as the SDK would authorise it and without its second tries: for tests that look at each answer. Every
- * part of the authorisation can be left out or spoilt.
+ * One HTTP request, as the SDK would authorise it and without its second tries: for tests that look at each answer. The
+ * claims of token and proof can be changed before they are signed, as an issuer or a client with another clock, another
+ * audience or bad intent would write them.
  */
+import { createHash, randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { allowInsecureHttp, clientCredentials, dpopProof, generateDpopKeys } from '@littlebox/pseudonym'
+import { join } from 'node:path'
+import { allowInsecureHttp, clientCredentials } from '@littlebox/pseudonym'
+import { calculateJwkThumbprint, decodeJwt, exportJWK, generateKeyPair, importJWK, SignJWT } from 'jose'
+
+type Claims = Readonly<Record<string, unknown>>
+
+export interface Changes {
+  /** Claims of the access token. */
+  readonly token?: Claims
+  /** Claims of the DPoP proof. */
+  readonly proof?: Claims
+}
 
 export interface DirectCaller {
   /** Fresh headers for one request to this path. */
-  headers(method: string, path: string): Promise<Record<string, string>>
+  headers(method: string, path: string, changes?: Changes): Promise<Record<string, string>>
+  /** To `at`, a replica's address, or to the service's. */
   get(path: string, at?: string): Promise<Response>
-  /** POST of JSON, or of text as it is; to `at`, a replica's address, or to the service's. */
-  post(path: string, body: unknown, at?: string): Promise<Response>
+  /** JSON, or text as it is. */
+  post(path: string, body: unknown, at?: string, changes?: Changes): Promise<Response>
 }
 
-export interface DirectOptions {
-  /** Instead of the service's own: whom the access token is for. */
-  readonly resource?: string
-}
-
-export async function directCaller(profilePath: string, { resource }: DirectOptions = {}): Promise<DirectCaller> {
+/** `directory`: of the stack, whose issuer's key signs changed tokens. */
+export async function directCaller(profilePath: string, directory?: string): Promise<DirectCaller> {
   const profile = JSON.parse(await readFile(profilePath, 'utf8'))
-  const dpop = await generateDpopKeys()
-  const { issuer, clientId, privateKey } = profile
-  const audience = resource ?? profile.resource
-  const token = clientCredentials({ issuer, clientId, privateKey, resource: audience, dpop, [allowInsecureHttp]: true })
+  const { issuer, clientId, privateKey, resource } = profile
+  const dpop = await generateKeyPair('ES256', { extractable: true })
+  const jwk = await exportJWK(dpop.publicKey)
+  const genuine = clientCredentials({ issuer, clientId, privateKey, resource, dpop, [allowInsecureHttp]: true })
   const [base] = profile.service as [string]
+
+  async function reissued(changes: Claims): Promise<string> {
+    if (directory === undefined) throw new TypeError("the stack's directory is needed to change a token")
+    const key = JSON.parse(await readFile(join(directory, 'identity', 'signing-key.json'), 'utf8'))
+    return new SignJWT({ ...decodeJwt(await genuine()), cnf: { jkt: await calculateJwkThumbprint(jwk) }, ...changes })
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
+      .sign(await importJWK(key, 'ES256'))
+  }
+
   const caller: DirectCaller = {
-    async headers(method, path) {
-      const accessToken = await token()
-      const proof = await dpopProof(dpop, { method, url: base + path, token: accessToken })
-      return { authorization: `DPoP ${accessToken}`, dpop: proof }
+    async headers(method, path, { token, proof } = {}) {
+      const accessToken = token ? await reissued(token) : await genuine()
+      const ath = createHash('sha256').update(accessToken).digest('base64url')
+      const claims = { htm: method, htu: base + path, ath, jti: randomUUID(), iat: Date.now() / 1000, ...proof }
+      const signed = await new SignJWT(claims)
+        .setProtectedHeader({ typ: 'dpop+jwt', alg: 'ES256', jwk })
+        .sign(dpop.privateKey)
+      return { authorization: `DPoP ${accessToken}`, dpop: signed }
     },
     get: async (path, at = base) => fetch(at + path, { headers: await caller.headers('GET', path) }),
-    async post(path, body, at = base) {
+    async post(path, body, at = base, changes = {}) {
       const text = typeof body === 'string' ? body : JSON.stringify(body)
-      const headers = { ...(await caller.headers('POST', path)), 'content-type': 'application/json' }
+      const headers = { ...(await caller.headers('POST', path, changes)), 'content-type': 'application/json' }
       return fetch(at + path, { method: 'POST', headers, body: text })
     },
   }

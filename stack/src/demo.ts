@@ -6,10 +6,10 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { startLittlebox } from './command.ts'
 import { accessRule } from './domains.ts'
+import { freePort } from './free-port.ts'
 import type { Exchange } from './gateway.ts'
 import { repository } from './service-process.ts'
 import { type Stack, startStack } from './stack.ts'
@@ -101,18 +101,6 @@ async function run(args: readonly string[], who: string): Promise<void> {
   const child = startLittlebox([...args, ...as], ['ignore', 'inherit', 'inherit'])
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`littlebox ${args[0]} ended with code ${code}`)
-}
-
-/** This port, or any when it is taken. */
-async function freePort(wanted: number): Promise<number> {
-  const probe = createServer()
-  const outcome = Promise.race([once(probe, 'listening'), once(probe, 'error')])
-  probe.listen(wanted, '127.0.0.1')
-  const [error] = await outcome.catch(error => [error])
-  if (error) return 0
-  probe.close()
-  await once(probe, 'close')
-  return wanted
 }
 
 function profile(who: string): string {

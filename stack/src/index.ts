@@ -1,5 +1,6 @@
 export { type CommandResult, littlebox, startLittlebox } from './command.ts'
 export { accessRule, createDomain, type NewDomain } from './domains.ts'
+export { freePort } from './free-port.ts'
 export { type Exchange, type Gateway, startGateway } from './gateway.ts'
 export type { Owner } from './owner.ts'
 export { bearerToken, openOwner, openService } from './parties.ts'

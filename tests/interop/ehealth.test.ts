@@ -1,11 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { DomainOwner, PseudonymService } from '@littlebox/pseudonym'
-import { bearerToken, createDomain, openOwner, openService, type Stack, startStack } from '@littlebox/stack'
+import { bearerToken, openOwner, openService } from '@littlebox/stack'
 import { generalDecrypt, importJWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openScene, type Scene } from '../scene.ts'
 import {
   type EhealthDomain,
   type EhealthModule,
@@ -16,38 +14,30 @@ import {
 
 // eHealth's public npm client, unmodified, against our service over HTTP.
 
-const directory = mkdtempSync(join(tmpdir(), 'littlebox-interop-'))
-let stack: Stack
+let scene: Scene
 let ehealth: EhealthModule
 let prescriptions: EhealthDomain
 let vaccines: EhealthDomain
 let owner: DomainOwner
 let care: PseudonymService
-let ownerProfile: string
 /** What the network does to the next request. */
 let onTheWay: (body: Record<string, unknown>) => void = () => {}
 let lastAnswer: string
 let call: (path: string, init?: RequestInit) => Promise<Response>
 
 beforeAll(async () => {
-  stack = await startStack({ directory, replicas: 0 })
-  const keys = await stack.owner('prescriptions')
-  await stack.startReplica()
-  const admin = await openService(
-    await stack.enrol({ clientId: 'admin', organisation: 'nihdi', roles: ['domain-admin'] }),
-  )
-  const names = { domain: 'prescriptions_v1', jku: keys.jku, ownerClient: 'backend', valueFormat: 'bytes' } as const
-  await createDomain(admin, { ...names, convertTo: 'vaccines_v1' })
-  await createDomain(admin, { ...names, domain: 'vaccines_v1', convertFrom: 'prescriptions_v1' })
+  scene = await openScene()
+  const { stack } = scene
+  await scene.createDomain({ domain: 'prescriptions_v1', valueFormat: 'bytes', convertTo: 'vaccines_v1' })
+  await scene.createDomain({ domain: 'vaccines_v1', valueFormat: 'bytes', convertFrom: 'prescriptions_v1' })
   const ehealthProfile = await stack.enrol({
     clientId: 'ehealth-client',
     organisation: 'practice',
     access: ['care'],
     dpop: 'plain-bearer',
   })
-  care = await openService(await stack.enrol({ clientId: 'gp', organisation: 'practice', access: ['care'] }))
-  ownerProfile = await stack.enrol({ clientId: 'backend', organisation: 'nihdi', access: ['owner'], owner: keys })
-  owner = await openOwner(ownerProfile, 'prescriptions_v1')
+  care = await openService(scene.care)
+  owner = await openOwner(scene.owner, 'prescriptions_v1')
 
   const token = await bearerToken(ehealthProfile)
   call = async (path, init = {}) =>
@@ -79,8 +69,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await stack?.stop()
-  rmSync(directory, { recursive: true, force: true })
+  await scene?.close()
 })
 
 const texts = ['85073003328', '', 'é€𝄞 ü', 'x'.repeat(32), 'y'.repeat(56)]
@@ -160,7 +149,7 @@ describe('with our SDK on the other side', () => {
   it('identifies in the target domain what was converted at rest and in transit', async () => {
     const transit = (await prescriptions.valueFactory.fromString('converted').pseudonymize()).asString()
     const atRest = await owner.convert(await owner.atRest(transit), 'vaccines_v1')
-    const ownerService = await openService(ownerProfile)
+    const ownerService = await openService(scene.owner)
     const inTransit = await (await ownerService.domain('prescriptions_v1')).convert(transit, 'vaccines_v1')
     for (const converted of [atRest, inTransit]) {
       const identified = await vaccines.pseudonymInTransitFactory.fromSec1AndTransitInfo(converted).identify()
@@ -182,10 +171,10 @@ describe('the domain document', () => {
   })
 
   it("opens with jose alone, with the owner's key", async () => {
-    const ownerService = await openService(ownerProfile)
+    const ownerService = await openService(scene.owner)
     const { body } = await ownerService.send({ method: 'GET', path: '/pseudo/v1/domains/prescriptions_v1' })
     const { secretKeys } = body as { secretKeys: { kid: string; active: boolean; encoded: never }[] }
-    const profile = JSON.parse(await readFile(ownerProfile, 'utf8'))
+    const profile = JSON.parse(await readFile(scene.owner, 'utf8'))
     const key = await importJWK(JSON.parse(await readFile(profile.owner.privateKeys[0], 'utf8')), 'RSA-OAEP-256')
     expect(secretKeys.filter(({ active }) => active)).toHaveLength(1)
     for (const { encoded } of secretKeys) {
