@@ -26,10 +26,14 @@ export interface Launch {
 
 /** Starts a service and waits for its line `{"event":"listening","url":…}`. */
 export async function startService({ main, args, env = {}, log }: Launch): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, ['--conditions=littlebox:source', join(repository, main), ...args], {
-    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--conditions=littlebox:source', '--max-semi-space-size=8', join(repository, main), ...args],
+    {
+      env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
   for (const stream of [child.stdout, child.stderr]) stream.pipe(createWriteStream(log, { flags: 'a' }))
   const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
   const url = await listening(child, main, log)

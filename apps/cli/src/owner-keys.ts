@@ -50,7 +50,7 @@ export async function makeOwnerKeys({ directory, name, atRestKeyId, now }: Owner
 
 /** RSA-OAEP-256, RFC 7517 §4.7 (`x5c`) and §4.9 (`x5t#S256`); the key id is the RFC 7638 thumbprint. */
 async function makeEncryptionKey(name: string, now: Date): Promise<{ privateJwk: JWK; publicJwk: JWK }> {
-  await import('./injection-metadata.ts')
+  await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')
   // WebCrypto ties a key to one algorithm: it signs its certificate as PKCS #1 v1.5 here and is used as RSA-OAEP later.
   const algorithm = {

@@ -57,7 +57,8 @@ async function run(
     chunksFrom: files.chunksFrom,
     open: openerFor(files, options),
     async prepare() {
-      await (await import('./engine-start.ts')).startEngine()
+      // Its threads load while the service is asked for a token and the domain.
+      await (await import('@littlebox/curve')).engine()
       const { connect } = await import('./connect.ts')
       connection = await connect(options, options.batchSize)
       const prepared = await prepare(command, files, options, connection, signals, tell)

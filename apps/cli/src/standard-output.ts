@@ -4,12 +4,21 @@ import { CliError } from './cli-error.ts'
 import type { Appender } from './disk.ts'
 
 export function standardOutput(stream: NodeJS.WritableStream = process.stdout): Appender {
-  let failure: Error | undefined
+  let failure: NodeJS.ErrnoException | undefined
   stream.on('error', error => {
     failure = error
   })
   const check = () => {
-    if (failure) throw new CliError('output-unwritable', 'nobody reads the output any more', undefined, failure)
+    if (!failure) return
+    const { code = 'unknown error' } = failure
+    if (code === 'EPIPE')
+      throw new CliError('output-unwritable', 'nobody reads the output any more', undefined, failure)
+    throw new CliError(
+      'output-unwritable',
+      `stdout can't be written (${code})`,
+      'Make room or give --out FILE.',
+      failure,
+    )
   }
   return {
     async append(bytes) {

@@ -1,6 +1,6 @@
 /**
- * The native engine: the system's libcrypto on all cores. Before its first use it is tested against the portable engine
- * and its speed is measured, so that a slow or a wrong library is seen at start and not in production.
+ * The native engine: the system's libcrypto on all cores. Before its first use of a curve it is tested against the portable
+ * engine and measured, so that a wrong library never answers and a slow one is seen.
  */
 import { commonCurve, foldFactors } from './batch.ts'
 import { type CurveName, curve } from './curve.ts'
@@ -19,26 +19,40 @@ export interface NativeEngine extends Engine {
   readonly name: 'native'
   /** Such as `OpenSSL 3.0.19 27 Jan 2026`. */
   readonly version: string
-  /** Multiplications a second of one thread, measured at start. */
-  readonly speed: Readonly<Record<CurveName, number>>
+  /** Multiplications a second of one thread, as the curve's self-test found; makes the test when it is yet to come. */
+  speed(name: CurveName): number
 }
 
 let started: Promise<NativeEngine> | undefined
 
 /**
- * The one native engine of this process, on all cores. CurveError `engine-unavailable` where libcrypto does not load,
- * `engine-mismatch` where it computes other results than the portable engine.
+ * The one native engine of this process, on all cores. CurveError `engine-unavailable` where libcrypto does not load;
+ * each operation `engine-mismatch` where it computes other results than the portable engine.
  */
 export function nativeEngine(): Promise<NativeEngine> {
   started ??= startNativeEngine()
   return started
 }
 
-/** A native engine with threads of its own, at most this many. */
+/** A native engine with threads of its own, this many; as many as there are cores unless given. */
 export async function startNativeEngine(threads?: number): Promise<NativeEngine> {
   const libcrypto = loadLibcrypto()
-  const speed = selfTest(libcrypto)
-  return { name: 'native', version: libcrypto.version, speed, ...operations(libcrypto, startPool(threads)) }
+  const speeds = new Map<CurveName, number>()
+  const speed = (name: CurveName): number => {
+    const known = speeds.get(name)
+    if (known !== undefined) return known
+    const measured = selfTest(libcrypto, name)
+    speeds.set(name, measured)
+    return measured
+  }
+  const tested: Libcrypto = {
+    version: libcrypto.version,
+    group(name) {
+      speed(name)
+      return libcrypto.group(name)
+    },
+  }
+  return { name: 'native', version: libcrypto.version, speed, ...operations(tested, startPool(threads)) }
 }
 
 /** Enough to make the hand-over cheap, few enough that a single item never waits long behind a batch. */
@@ -148,6 +162,7 @@ function operations(libcrypto: Libcrypto, pool: Pool): Omit<Engine, 'name'> {
 
   async function inJobs(name: CurveName, count: number, job: (from: number, to: number) => JobBody): Promise<Point[]> {
     const length = 1 + 2 * curve(name).width
+    libcrypto.group(name)
     const runs: Promise<Uint8Array>[] = []
     for (let from = 0; from < count; from += itemsPerJob) {
       const to = Math.min(from + itemsPerJob, count)

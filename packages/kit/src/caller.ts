@@ -15,6 +15,7 @@ import { z } from 'zod'
 import { ProofError, type ProofVerifier, proofAlgorithms, proofVerifier } from './dpop.ts'
 import { type IssuerKeysOptions, issuerKeys } from './issuer-keys.ts'
 import { commonProblem, Problem } from './problem.ts'
+import { isParty } from './record-fields.ts'
 
 export { allowInsecureHttp } from './issuer-keys.ts'
 
@@ -67,10 +68,12 @@ interface VerifiedToken {
 }
 
 const name = z.string().regex(/^[\w.:/@-]{1,128}$/)
+/** What can't be recorded can't call: every use is an event. */
+const party = z.string().refine(isParty)
 const claimsSchema = z.looseObject({
-  client_id: name.optional(),
-  azp: name.optional(),
-  organisation: name,
+  client_id: party.optional(),
+  azp: party.optional(),
+  organisation: party,
   sub: z.string().min(1).max(256),
   roles: z.array(name).max(64).default([]),
   exp: z.number(),
@@ -153,7 +156,10 @@ async function verifyToken(
   const claims = claimsSchema.safeParse(payload)
   const clientId = claims.data?.client_id ?? claims.data?.azp
   if (!claims.success || clientId === undefined) {
-    throw unauthenticated('invalid_token', 'The token lacks client_id, organisation, sub, iat or exp.')
+    throw unauthenticated(
+      'invalid_token',
+      'The token lacks client_id, organisation, sub, iat or exp, or names a party in a form that is not taken.',
+    )
   }
   const { organisation, sub, roles, exp, iat, cnf } = claims.data
   if (iat > now + skewSeconds) throw unauthenticated('invalid_token', 'The token comes from the future.')

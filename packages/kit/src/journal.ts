@@ -14,9 +14,10 @@ import type { Migration } from 'kysely/migration'
 import { z } from 'zod'
 import { coalesce } from './coalesce.ts'
 import { defineProblems } from './problem.ts'
-import { isCode, isCorrelation, isName } from './record-fields.ts'
+import { isCode, isCorrelation, isName, isParty } from './record-fields.ts'
 
 const name = z.string().refine(isName)
+const party = z.string().refine(isParty)
 const code = z.string().refine(isCode)
 
 /** Strict: an unknown field is refused, not dropped, so that it is noticed where it is made. */
@@ -26,8 +27,8 @@ const journalEvent = z.strictObject({
   type: code,
   outcome: z.enum(['done', 'refused', 'failed']),
   /** Client id */
-  caller: name.optional(),
-  organisation: name.optional(),
+  caller: party.optional(),
+  organisation: party.optional(),
   domain: name.optional(),
   /** The domain that a conversion goes to. */
   to: name.optional(),

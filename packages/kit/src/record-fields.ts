@@ -16,8 +16,14 @@ const codePattern = /^[a-z][a-z0-9-]{0,63}$/
 /** Of our own making (`crypto.randomUUID`). */
 const correlationPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
+/** A client or an organisation as its issuer names it. */
+const partyPattern = /^[A-Za-z0-9][\w.:/@-]{0,127}$/
+
 /** Nine digits in a row, however they are grouped: identity numbers have nine to twelve. */
 const longNumber = /\d(?:[ ./-]?\d){8}/
+
+/** Eleven: what a person's number has and an enterprise's (ten, Belgium's CBE) has not. */
+const personNumber = /\d(?:[ ./-]?\d){10}/
 
 /** Compact JOSE, and what begins as its header does. */
 const token = /eyJ|[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}/
@@ -34,6 +40,16 @@ export function looksSecret(text: string): boolean {
 
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && namePattern.test(value) && !looksSecret(value)
+}
+
+/**
+ * A client id or an organisation out of a verified token: a name, an enterprise's number or a UUID, since issuers use
+ * these. A person's number is none.
+ */
+export function isParty(value: unknown): value is string {
+  if (typeof value !== 'string' || !partyPattern.test(value)) return false
+  if (isCorrelation(value)) return true
+  return ![personNumber, token, hexadecimal, encoded].some(pattern => pattern.test(value))
 }
 
 export function isCode(value: unknown): value is string {

@@ -10,7 +10,7 @@
 
 import { type DestinationStream, pino } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { isCode, isCorrelation, isName, isSmallNumber, looksSecret } from './record-fields.ts'
+import { isCode, isCorrelation, isName, isParty, isSmallNumber, looksSecret } from './record-fields.ts'
 
 /** Everything that a log line may say, beside its message. */
 export interface LogFields {
@@ -48,8 +48,8 @@ export interface Logger {
 
 const fieldRules: Readonly<Record<Exclude<keyof LogFields, 'error'>, (value: unknown) => boolean>> = {
   correlation: isCorrelation,
-  caller: isName,
-  organisation: isName,
+  caller: isParty,
+  organisation: isParty,
   domain: isName,
   operation: isName,
   code: isCode,

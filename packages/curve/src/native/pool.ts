@@ -1,7 +1,7 @@
 /**
- * Threads for the native engine, as many as there are cores. Jobs wait in one queue and each thread holds two of them, so
- * that none runs dry while the main thread is busy. A thread that dies fails its jobs with `engine-unavailable` and is
- * replaced. Idle threads do not keep the process alive.
+ * Threads for the native engine, as many as there are cores, started at once. Jobs wait in one queue and each thread holds
+ * two of them, so that none runs dry while the main thread is busy. A thread that dies fails its jobs with
+ * `engine-unavailable` and is replaced, unless it never came up. Idle threads do not keep the process alive.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
@@ -21,6 +21,7 @@ interface Waiting {
 interface Thread {
   readonly worker: Worker
   readonly underWay: Waiting[]
+  hasAnswered: boolean
 }
 
 const jobsPerThread = 2
@@ -28,11 +29,13 @@ const jobsPerThread = 2
 export function startPool(size: number = availableParallelism()): Pool {
   const queue: Waiting[] = []
   const threads = new Set<Thread>()
+  for (let i = 0; i < size; i++) startThread()
 
   return {
     run: job =>
       new Promise((resolve, reject) => {
         queue.push({ job, resolve, reject })
+        if (threads.size === 0) startThread()
         dispatch()
       }),
   }
@@ -49,33 +52,35 @@ export function startPool(size: number = availableParallelism()): Pool {
     }
   }
 
-  /** The thread with the least to do, a new one while there are fewer than cores and all have something to do. */
   function freest(): Thread | undefined {
     const least = [...threads].sort((a, b) => a.underWay.length - b.underWay.length)[0]
-    if (least?.underWay.length === 0) return least
-    if (threads.size < size) return startThread()
     return least && least.underWay.length < jobsPerThread ? least : undefined
   }
 
-  function startThread(): Thread {
+  function startThread(): void {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
     const worker = new Worker(new URL(file, import.meta.url), { name: 'littlebox-curve' })
-    const thread: Thread = { worker, underWay: [] }
+    const thread: Thread = { worker, underWay: [], hasAnswered: false }
     threads.add(thread)
-    worker.unref()
     worker.on('message', (result: JobResult) => {
+      thread.hasAnswered = true
       thread.underWay.shift()!.resolve(result)
       if (thread.underWay.length === 0) worker.unref()
       dispatch()
     })
     worker.on('error', cause => retire(thread, cause))
     worker.on('exit', () => retire(thread, undefined))
-    return thread
+    // After the listeners: each of them holds the process again.
+    worker.unref()
+    // Last: listening for messages holds the process again.
+    worker.unref()
   }
 
   function retire(thread: Thread, cause: unknown): void {
     if (!threads.delete(thread)) return
-    for (const waiting of thread.underWay.splice(0))
+    if (thread.hasAnswered) startThread()
+    // Without a thread nobody would take what waits.
+    for (const waiting of [...thread.underWay.splice(0), ...(threads.size === 0 ? queue.splice(0) : [])])
       waiting.reject(new CurveError('engine-unavailable', 'a thread of the native engine has died', cause))
     dispatch()
   }

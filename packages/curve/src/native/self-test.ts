@@ -1,8 +1,8 @@
 /**
- * Before the native engine answers anyone: its group is the one we mean, it computes what the portable engine computes,
- * and how fast. Tens of milliseconds, once a process.
+ * Before the native engine answers for a curve: libcrypto computes on it what the portable engine computes, agrees with
+ * itself, and how fast it is. Some milliseconds, once a process and curve.
  */
-import { type CurveName, curve, curveNames } from '../curve.ts'
+import { type CurveName, curve } from '../curve.ts'
 import { CurveError } from '../curve-error.ts'
 import { toBytes, toInteger } from '../integer.ts'
 import { generator } from '../point.ts'
@@ -10,30 +10,27 @@ import { multiplyPortably } from '../portable.ts'
 import { randomScalar } from '../scalar.ts'
 import type { Libcrypto } from './libcrypto.ts'
 
-/** Multiplications a second on each curve. CurveError `engine-mismatch`. */
-export function selfTest(libcrypto: Libcrypto): Readonly<Record<CurveName, number>> {
-  const speeds = curveNames.map(name => [name, testCurve(libcrypto, name)] as const)
-  return Object.fromEntries(speeds) as Record<CurveName, number>
-}
+const measuredForMs = 3
 
-const measuredFor = 3 // ms
-
-function testCurve(libcrypto: Libcrypto, name: CurveName): number {
+/** Multiplications a second of one thread. CurveError `engine-mismatch`. */
+export function selfTest(libcrypto: Libcrypto, name: CurveName): number {
   const group = libcrypto.group(name)
   const { n, width } = curve(name)
   const [s, k] = [randomScalar(name), randomScalar(name)]
-  const point = new Uint8Array(1 + 2 * width)
-  const product = new Uint8Array(1 + 2 * width)
+  const sk = toBytes((toInteger(s.bytes) * toInteger(k.bytes)) % n, width)
+  const [point, product, expected] = [1, 2, 3].map(() => new Uint8Array(1 + 2 * width)) as [Bytes, Bytes, Bytes]
 
   group.multiplyBase(s.bytes, point)
+  expectSame(point, multiplyPortably(generator(name), s).bytes)
   group.multiply(point, k.bytes, product)
-  expectSame(product, multiplyPortably(multiplyPortably(generator(name), s), k).bytes)
-  expectSame(group.product(s.bytes, k.bytes), toBytes((toInteger(s.bytes) * toInteger(k.bytes)) % n, width))
+  group.multiplyBase(sk, expected)
+  expectSame(product, expected)
+  expectSame(group.product(s.bytes, k.bytes), sk)
   expectSame(group.product(k.bytes, group.inverse(k.bytes)), toBytes(1n, width))
 
   const begin = performance.now()
   let count = 0
-  for (; performance.now() - begin < measuredFor; count++) group.multiply(point, k.bytes, product)
+  for (; performance.now() - begin < measuredForMs; count++) group.multiply(point, k.bytes, product)
   return Math.round((count * 1000) / (performance.now() - begin))
 
   function expectSame(ours: Uint8Array, theirs: Uint8Array): void {
@@ -41,3 +38,5 @@ function testCurve(libcrypto: Libcrypto, name: CurveName): number {
       throw new CurveError('engine-mismatch', `${libcrypto.version} computes ${name} wrongly`)
   }
 }
+
+type Bytes = Uint8Array<ArrayBuffer>
