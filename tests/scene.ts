@@ -59,7 +59,11 @@ export async function openScene({ replicas = 1, publicUrls = [], ...options }: S
   const addresses = { LITTLEBOX_PUBLIC_URL: [stack.url, ...publicUrls].join(',') }
   const startReplica = (more = {}) => stack.startReplica({ ...addresses, ...more })
   for (let i = 0; i < replicas; i++) await startReplica()
-  const administrator = await stack.enrol({ clientId: 'administrator', organisation: 'agency', roles: ['domain-admin'] })
+  const administrator = await stack.enrol({
+    clientId: 'administrator',
+    organisation: 'agency',
+    roles: ['domain-admin'],
+  })
   const admin = await openService(administrator)
   const direct = await directCaller(administrator)
   const service = publicUrls.length > 0 ? { service: publicUrls } : {}

@@ -20,7 +20,7 @@ export interface NewDomain {
 /** `admin` has the role domain-admin. The role `care` may pseudonymise, identify and evaluate, `owner` may convert. */
 export async function createDomain(admin: PseudonymService, domain: NewDomain): Promise<void> {
   const { jku, ownerClient, convertTo, convertFrom, ...settings } = domain
-  await admin.send({
+  const { status } = await admin.send({
     method: 'POST',
     path: '/pseudo/v2/domains',
     body: {
@@ -31,6 +31,7 @@ export async function createDomain(admin: PseudonymService, domain: NewDomain): 
       accessRule: accessRule(domain),
     },
   })
+  if (status !== 201) throw new Error(`${domain.domain} was not created: the service answered ${status}`)
 }
 
 export function accessRule({ domain, back = true, evaluate = false, convertTo, convertFrom }: NewDomain) {

@@ -1,4 +1,4 @@
-import { type DomainOwner, type PseudonymService, PseudonymError } from '@littlebox/pseudonym'
+import type { DomainOwner, PseudonymService } from '@littlebox/pseudonym'
 import { type Gateway, openOwner, openService, startGateway } from '@littlebox/stack'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openScene, type Scene } from '../scene.ts'

@@ -118,6 +118,11 @@ describe('backup-and-restore.md: the box copied before the database', () => {
     await expect(care.pseudonymise(patient)).rejects.toMatchObject({ code: 'service-away' })
     expect(await pseudonymiseAnew()).toBe(stored)
   })
+
+  it('retired, it no longer counts for readiness', async () => {
+    expect(await installation.administer('POST', '/vaccines_v1/retire')).toMatchObject({ status: 200 })
+    await vi.waitFor(async () => expect(await checks()).toEqual({ database: 'ok', box: 'ok' }), 2_000)
+  })
 })
 
 describe('recover.md: the database is lost, and there is no copy of it', () => {

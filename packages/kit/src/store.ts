@@ -83,7 +83,7 @@ async function migrate(url: string, migrations: Readonly<Record<string, Migratio
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     await refuseUnsafe(db)
-    const provider = { getMigrations: async () => ({ ...migrations }) }
+    const provider = { getMigrations: async () => ({ ...(await appliedByNewer(db)), ...migrations }) }
     // Unordered: names of several packages share one table, and each grows on its own.
     const migrator = new Migrator({ db, provider, allowUnorderedMigrations: true })
     const { error, results } = await migrator.migrateToLatest()
@@ -95,6 +95,20 @@ async function migrate(url: string, migrations: Readonly<Record<string, Migratio
   } finally {
     await db.destroy()
   }
+}
+
+/**
+ * What the database has had already, as steps that are never run again: a newer release may have been here, whose
+ * changes an older one can live with (expand, then contract), and may not be able to name.
+ */
+async function appliedByNewer(db: Kysely<unknown>): Promise<Record<string, Migration>> {
+  const found = await sql<{ present: boolean }>`select to_regclass('kysely_migration') is not null as present`.execute(
+    db,
+  )
+  if (!found.rows[0]?.present) return {}
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+  const nothing: Migration = { up: async () => undefined }
+  return Object.fromEntries(rows.map(({ name }) => [name, nothing]))
 }
 
 async function refuseUnsafe(db: Kysely<unknown>): Promise<void> {

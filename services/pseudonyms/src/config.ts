@@ -1,5 +1,5 @@
 /** The service's settings, read from the environment; the same schema renders the reference in the README. */
-import { type Environment, list, readConfig } from '@littlebox/kit/config'
+import { type Environment, list, readConfig, secret } from '@littlebox/kit/config'
 import { z } from 'zod'
 
 const points = z.coerce.number().int().min(1)
@@ -15,7 +15,7 @@ export const configSchema = z.object({
   LITTLEBOX_JWKS_ORIGINS: list()
     .default([])
     .describe('Origins where domain owners’ keys (`jku`) may be, comma separated'),
-  DATABASE_URL: z.string().optional().describe('The operator’s PostgreSQL; an embedded one when left out'),
+  DATABASE_URL: secret(z.string().optional()).describe('The operator’s PostgreSQL; an embedded one when left out'),
   LITTLEBOX_DATA: z.string().default('.littlebox/pseudonyms').describe('Folder of the embedded PostgreSQL'),
   LITTLEBOX_BOX: z
     .literal('file-evaluation-only')
