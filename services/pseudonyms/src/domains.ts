@@ -33,7 +33,7 @@ export interface DomainSettings {
 }
 
 /** The longest life of a token in transit, in seconds: a day. */
-export const longestTimeToLive = 86_400
+const longestTimeToLive = 86_400
 
 /** As far as a domain's likeness goes. */
 export type Kind = Pick<DomainSettings, 'domain' | 'crv' | 'encoding' | 'back'>

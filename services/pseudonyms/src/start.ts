@@ -63,12 +63,12 @@ export interface RunningPseudonyms {
   close(): Promise<void>
 }
 
-export const defaultQuotas: Quotas = {
+const defaultQuotas: Quotas = {
   caller: { burst: 5_000, perDay: 100_000 },
   organisation: { burst: 20_000, perDay: 500_000 },
 }
 
-export const defaultRotation: Rotation = { everyDays: 28, announceHours: 24 }
+const defaultRotation: Rotation = { everyDays: 28, announceHours: 24 }
 
 /** StoreError and BoxError for what is missing; after that everything is answered over HTTP. */
 export async function start(options: StartOptions): Promise<RunningPseudonyms> {

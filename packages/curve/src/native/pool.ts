@@ -62,7 +62,9 @@ export function startPool(size: number = availableParallelism()): Pool {
     const worker = new Worker(new URL(file, import.meta.url), { name: 'littlebox-curve' })
     const thread: Thread = { worker, underWay: [], hasAnswered: false }
     threads.add(thread)
-    worker.on('message', (result: JobResult) => {
+    worker.on('message', (result: unknown) => {
+      // Node's watch mode speaks on this channel too.
+      if (!isResult(result)) return
       thread.hasAnswered = true
       thread.underWay.shift()!.resolve(result)
       if (thread.underWay.length === 0) worker.unref()
@@ -84,4 +86,8 @@ export function startPool(size: number = availableParallelism()): Pool {
       waiting.reject(new CurveError('engine-unavailable', 'a thread of the native engine has died', cause))
     dispatch()
   }
+}
+
+function isResult(message: unknown): message is JobResult {
+  return message instanceof Uint8Array
 }
