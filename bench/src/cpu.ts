@@ -35,8 +35,12 @@ export function cpuSeconds(pids: readonly number[]): number {
   return all.filter(isBelow).reduce((sum, pid) => sum + (stats.get(pid)?.cpuSeconds ?? 0), 0)
 }
 
-/** Resident memory in MB. */
+/** Resident memory in MB; 0 for a process that has ended. */
 export function residentMegabytes(pid: number): number {
-  const pages = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(pages) / 1024
+  try {
+    const kilobytes = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return Number(kilobytes ?? 0) / 1024
+  } catch {
+    return 0
+  }
 }

@@ -1,7 +1,7 @@
 import { nativeEngine } from '@littlebox/curve/native'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { allowInsecureHttp, plainBearer, pseudonymService, type ServiceSettings } from './index.ts'
 import { type Bend, refused, startHonestService } from './test-support/honest-service.ts'
+import { openerFor, refuses } from './test-support/sdk.ts'
 
 const engine = await nativeEngine()
 const honest = await startHonestService(engine, [
@@ -14,16 +14,8 @@ afterEach(() => {
   honest.bend = undefined
 })
 
-const settings: ServiceSettings = {
-  url: honest.url,
-  token: async () => 'a-token',
-  deadline: 5_000,
-  [plainBearer]: true,
-  [allowInsecureHttp]: true,
-}
-const open = (more: Partial<ServiceSettings> = {}) => pseudonymService({ ...settings, ...more })
+const open = openerFor(honest)
 const people = () => open().domain('people_256')
-const refuses = (code: string) => expect.objectContaining({ name: 'PseudonymError', code })
 const ssn = '85073003328'
 const otherSsn = '51080990450'
 const outputsOf = (body: unknown) => (body as { outputs: Record<string, unknown>[] }).outputs

@@ -1,16 +1,9 @@
 import { type CurveName, xOf } from '@littlebox/curve'
 import { nativeEngine } from '@littlebox/curve/native'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import {
-  allowInsecureHttp,
-  bareAtRest,
-  callerLearnsPseudonym,
-  domainOwner,
-  plainBearer,
-  pseudonymService,
-  type ServiceSettings,
-} from './index.ts'
+import { bareAtRest, callerLearnsPseudonym, domainOwner } from './index.ts'
 import { refused, startHonestService } from './test-support/honest-service.ts'
+import { openerFor, refuses } from './test-support/sdk.ts'
 import { valuePoints } from './value-point.ts'
 
 const engine = await nativeEngine()
@@ -29,17 +22,9 @@ afterEach(() => {
   honest.bend = undefined
 })
 
-const settings: ServiceSettings = {
-  url: honest.url,
-  token: async () => 'a-token',
-  deadline: 5_000,
-  [plainBearer]: true,
-  [allowInsecureHttp]: true,
-}
-const open = (more: Partial<ServiceSettings> = {}) => pseudonymService({ ...settings, ...more })
+const open = openerFor(honest)
 const service = open()
 const people = () => service.domain('people_256')
-const refuses = (code: string) => expect.objectContaining({ name: 'PseudonymError', code })
 const ssn = '85073003328'
 const otherSsn = '51080990450'
 const posts = () => honest.seen.filter(({ method }) => method === 'POST')

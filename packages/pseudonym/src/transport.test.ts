@@ -1,8 +1,9 @@
 import { nativeEngine } from '@littlebox/curve/native'
 import { decodeJwt, EmbeddedJWK, jwtVerify } from 'jose'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { allowInsecureHttp, generateDpopKeys, plainBearer, pseudonymService, type ServiceSettings } from './index.ts'
+import { generateDpopKeys, plainBearer, pseudonymService } from './index.ts'
 import { refused, startHonestService } from './test-support/honest-service.ts'
+import { openerFor, refuses, settingsFor } from './test-support/sdk.ts'
 
 const engine = await nativeEngine()
 const honest = await startHonestService(engine, [
@@ -15,16 +16,9 @@ afterEach(() => {
   honest.bend = undefined
 })
 
-const settings: ServiceSettings = {
-  url: honest.url,
-  token: async () => 'a-token',
-  deadline: 5_000,
-  [plainBearer]: true,
-  [allowInsecureHttp]: true,
-}
-const open = (more: Partial<ServiceSettings> = {}) => pseudonymService({ ...settings, ...more })
+const settings = settingsFor(honest)
+const open = openerFor(honest)
 const people = () => open().domain('people_256')
-const refuses = (code: string) => expect.objectContaining({ name: 'PseudonymError', code })
 const ssn = '85073003328'
 
 describe('a service that fails', () => {

@@ -18,7 +18,7 @@ export interface Blinded {
   readonly blind: Scalar
 }
 
-export async function pointOf(value: string, name: CurveName = 'P-521'): Promise<Point> {
+async function pointOf(value: string, name: CurveName = 'P-521'): Promise<Point> {
   const [point] = await (await engine()).encode(name, [Buffer.from(value)], 8)
   if (!point || point instanceof Error) throw new Error('no point')
   return point
