@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { littlebox, startLittlebox } from '@littlebox/stack'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ import { seededRandom } from '../seeded-random.ts'
 // and comes to the same in the end. What one run and another send differs in every byte, so it is the owner who compares.
 
 const domain = 'prescriptions_v1'
-const rows = 5_000
+const rows = 15_000
 const kills = 20
 
 let scene: Scene
@@ -25,8 +25,9 @@ beforeAll(async () => {
   scene = await openScene()
   await scene.createDomain({ domain, crv: 'P-256', valueFormat: 'be-nrn' })
   patients = place('patients.csv')
-  const lines = readFileSync(join(patientsFolder(), 'patients.csv'), 'utf8').split('\n')
-  writeFileSync(patients, `${lines.slice(0, 1 + rows).join('\n')}\n`)
+  // Long enough that many kills come after a checkpoint, of which there is one a second.
+  const [header, ...people] = readFileSync(join(patientsFolder(), 'patients.csv'), 'utf8').trimEnd().split('\n')
+  writeFileSync(patients, `${[header, ...people, ...people.slice(0, rows - people.length)].join('\n')}\n`)
   const began = performance.now()
   expect(await littlebox(pseudonymise('whole.csv'))).toMatchObject({ code: 0 })
   duration = performance.now() - began
@@ -39,6 +40,7 @@ afterAll(() => scene?.close())
 it(`SIGKILLed at ${kills} random moments and resumed: the owner has what an uninterrupted run gives, no row twice`, async () => {
   const random = seededRandom('the moments at which the command is killed')
   const moments: number[] = []
+  const keptRows: number[] = []
   for (let file = 0, isFinished = false; moments.length < kills || !isFinished; ) {
     const out = `killed-${file}.csv`
     const child = startLittlebox([...pseudonymise(out), '--resume', '--quiet'], ['ignore', 'ignore', 'ignore'])
@@ -49,14 +51,18 @@ it(`SIGKILLed at ${kills} random moments and resumed: the owner has what an unin
     isFinished = signal === null
     if (!isFinished) {
       moments.push(moment!)
+      keptRows.push(checkpointed(out))
       continue
     }
     expect(code).toBe(0)
     expect(await received(out)).toBe(expected)
     file++
   }
-  console.info(`killed after ${moments.join(', ')} ms of ${Math.round(duration)}`)
-})
+  console.info(
+    `killed after ${moments.join(', ')} ms of ${Math.round(duration)}; kept were ${keptRows.join(', ')} rows`,
+  )
+  expect(keptRows.filter(kept => kept > 0).length).toBeGreaterThan(1)
+}, 300_000)
 
 describe('on a full disk', () => {
   it('the output ends with a clear error, and is gone on with when there is room', async () => {
@@ -98,6 +104,12 @@ async function received(file: string): Promise<string> {
   const args = ['receive', place(file), ...column, '--profile', scene.owner, '--allow-insecure-http', '--quiet']
   expect(await littlebox(args)).toMatchObject({ code: 0 })
   return readFileSync(out, 'utf8')
+}
+
+/** Rows that the next run does not do again. */
+function checkpointed(out: string): number {
+  const path = `${place(out)}.checkpoint`
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).done.rows : 0
 }
 
 function place(name: string): string {

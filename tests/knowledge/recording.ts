@@ -16,8 +16,8 @@ export interface Piece {
   readonly bytes: string
 }
 
-export function recording(): Recording {
-  const pieces: Piece[] = []
+export function recording(from: readonly Piece[] = []): Recording {
+  const pieces = [...from]
   return {
     pieces,
     add(place, content) {

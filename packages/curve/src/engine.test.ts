@@ -166,6 +166,18 @@ describe.each(Object.values(engines))('$name engine', engine => {
       )
     })
 
+    it('what was parsed does not change with the buffer it came from', async () => {
+      const source = Buffer.from(generator(name).bytes)
+      const scalarSource = Buffer.from(randomScalar(name).bytes)
+      const [point] = await engine.parse(name, [source])
+      const parsed = parseScalar(name, scalarSource)
+      const before = toHex(parsed.bytes)
+      source.fill(0)
+      scalarSource.fill(0)
+      expect(samePoint(point!, generator(name))).toBe(true)
+      expect(toHex(parsed.bytes)).toBe(before)
+    })
+
     it('keeps the order of a batch of 200 over all threads', async () => {
       const count = engine.name === 'native' ? 200 : 12
       const scalars = Array.from({ length: count }, () => randomScalar(name))

@@ -104,7 +104,7 @@ function operations(libcrypto: Libcrypto, pool: Pool): Omit<Engine, 'name'> {
       let next = 0
       return encodings.map(bytes => {
         if (isCompressed(bytes)) return lifted[next++]
-        return libcrypto.group(name).isPoint(bytes) ? trust(name, bytes.slice()) : undefined
+        return libcrypto.group(name).isPoint(bytes) ? trust(name, Uint8Array.from(bytes)) : undefined
       })
     },
 

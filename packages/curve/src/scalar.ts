@@ -25,7 +25,8 @@ export function parseScalar(name: CurveName, bytes: Uint8Array): Scalar {
   const { width } = curve(name)
   if (bytes.length !== width || isZero(bytes) || !isBelow(bytes, orders[name]))
     throw new CurveError('invalid-scalar', `not an integer from 1 to n−1 of ${name} in ${width} bytes`)
-  return trustScalar(name, bytes.slice())
+  // A copy, also of a Buffer, whose slice would share its memory.
+  return trustScalar(name, Uint8Array.from(bytes))
 }
 
 /** A uniform scalar in [2, n−1], by rejection sampling: 1 would leave a point as it is. */

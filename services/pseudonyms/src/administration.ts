@@ -7,6 +7,7 @@
 import { type Box, BoxError, type DomainKeyMaker, domainKeyRef, type Grant, type KeyDescription } from '@littlebox/box'
 import { compress } from '@littlebox/curve'
 import type { Problem } from '@littlebox/kit/problem'
+import { clockSkew } from '@littlebox/pseudonym'
 import { type Kysely, sql } from 'kysely'
 import type { AccessRule } from './access.ts'
 import type { Directory, Domain } from './directory.ts'
@@ -68,7 +69,9 @@ export function administration(options: AdministrationOptions): Administration {
         await begin(options, settings, organisation)
         const publicKey = await askBox(() => domainKey(options, settings))
         const now = new Date()
-        const transitKey = await makeTransitKey(wrapping, settings.domain, recipients, now, now)
+        // A replica whose clock is behind has no former key to go on with: the first begins as much earlier (§4).
+        const begun = new Date(now.getTime() - clockSkew * 1000)
+        const transitKey = await makeTransitKey(wrapping, settings.domain, recipients, now, begun)
         await askDatabase(() =>
           changing(db, settings.domain, async tx => {
             await tx

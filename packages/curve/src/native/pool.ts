@@ -74,8 +74,6 @@ export function startPool(size: number = availableParallelism()): Pool {
     worker.on('exit', () => retire(thread, undefined))
     // After the listeners: each of them holds the process again.
     worker.unref()
-    // Last: listening for messages holds the process again.
-    worker.unref()
   }
 
   function retire(thread: Thread, cause: unknown): void {
