@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { inOrder } from './in-order.ts'
@@ -10,6 +12,33 @@ const never = new AbortController().signal
 const soon = (turns: number) => new Promise<void>(resolve => setTimeout(resolve, turns))
 
 describe('inOrder', () => {
+  it('forgets an item once it is delivered', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage: () => void = runInNewContext('gc')
+    const items: WeakRef<object>[] = []
+    let alive = 0
+    async function* objects() {
+      for (let i = 0; i < 200; i++) {
+        const item = { i }
+        items.push(new WeakRef(item))
+        yield item
+      }
+    }
+    await inOrder({
+      items: objects(),
+      work: async () => undefined,
+      async deliver({ i }) {
+        if (i < 199) return
+        await soon(0)
+        collectGarbage()
+        alive = items.filter(item => item.deref()).length
+      },
+      atOnce: 2,
+      stop: never,
+    })
+    expect(alive).toBeLessThan(10)
+  })
+
   it('delivers in order whatever takes longer, with no more under way than allowed', async () => {
     await fc.assert(
       fc.asyncProperty(

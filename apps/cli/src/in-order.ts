@@ -22,14 +22,10 @@ export async function inOrder<T, R>({ items, work, deliver, atOnce, stop }: InOr
     await deliver(item, unwrapped(await result))
   }
 
-  const stopped = new Promise<'stopped'>(resolve => {
-    if (stop.aborted) resolve('stopped')
-    stop.addEventListener('abort', () => resolve('stopped'), { once: true })
-  })
   let ended = false
   let unread: Settled<unknown> = { value: undefined }
   while (!stop.aborted) {
-    const next = await Promise.race([settled(items.next()), stopped])
+    const next = await orStopped(settled(items.next()), stop)
     if (next === 'stopped') break
     if ('error' in next) {
       unread = next
@@ -45,6 +41,18 @@ export async function inOrder<T, R>({ items, work, deliver, atOnce, stop }: InOr
   while (underWay.length > 0) await deliverFirst()
   unwrapped(unread)
   return ended
+}
+
+/**
+ * What comes first. Not Promise.race with one promise for the stop: that would remember every race, and with it every item,
+ * to the end of the run.
+ */
+function orStopped<T>(promise: Promise<T>, stop: AbortSignal): Promise<T | 'stopped'> {
+  return new Promise((resolve, reject) => {
+    const onStop = () => resolve('stopped')
+    stop.addEventListener('abort', onStop, { once: true })
+    promise.then(resolve, reject).finally(() => stop.removeEventListener('abort', onStop))
+  })
 }
 
 type Settled<T> = { readonly value: T } | { readonly error: unknown }
