@@ -2,7 +2,7 @@
  * eHealth's public npm client, unmodified. It does not load as plain Node ESM (a named import of a CommonJS package), so it
  * is bundled first. GPL/LGPL: loaded here, by tests and benchmarks, and by nothing that is shipped.
  */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -82,9 +82,14 @@ export async function bundleEhealthClient(platform: 'node' | 'browser'): Promise
 }
 
 export async function loadEhealthClient(): Promise<EhealthModule> {
-  const file = join(mkdtempSync(join(tmpdir(), 'littlebox-ehealth-')), 'client.mjs')
+  const folder = mkdtempSync(join(tmpdir(), 'littlebox-ehealth-'))
+  const file = join(folder, 'client.mjs')
   writeFileSync(file, await bundleEhealthClient('node'))
-  return import(pathToFileURL(file).href)
+  try {
+    return await import(pathToFileURL(file).href)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 }
 
 const requireInEsm = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
