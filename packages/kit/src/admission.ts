@@ -3,7 +3,8 @@
  *
  * A body is read whole before the request takes one of the working places, so that a slow client costs a place to read
  * and its bytes, never a place to work; reading has its own deadline and its own bound, and so have the bytes that all
- * requests together hold. Over a bound the answer is 503 at once, not a queue. Health stays reachable.
+ * requests together hold. Over a bound the answer is 503 at once, not a queue. Health stays reachable. Place and bytes
+ * come back when the work is over and the response closed: a client that hangs up ends only the second.
  *
  * Does not protect against more connections than the machine can accept: that is the balancer's.
  */
@@ -35,7 +36,8 @@ export const defaultLimits: Limits = {
 /** A body as the adapter of Hono takes it: read already. */
 type AdmittedRequest = IncomingMessage & { rawBody?: Buffer }
 
-type Listener = (request: AdmittedRequest, response: ServerResponse) => void
+/** Settles once the work for a request is over, whether or not the client is still there. */
+type Listener = (request: AdmittedRequest, response: ServerResponse) => Promise<void>
 
 /** How long a refused client may go on sending, so that it gets to read why. */
 const lingerMs = 5_000
@@ -50,26 +52,29 @@ const securityHeaders = {
   'x-frame-options': 'DENY',
 }
 
+/** What one request has of the places and bytes of all. */
+interface Taken {
+  places: number
+  bytes: number
+}
+
 const alwaysAdmitted = new Set(['/livez', '/readyz', '/metrics'])
 
-export function admit(listener: Listener, limits: Limits): Listener {
+/** `refused` gets the code of each refusal that a client gets to read. */
+export function admit(listener: Listener, limits: Limits, refused: (code: string) => void): Listener {
   let working = 0
   let reading = 0
   let held = 0
 
-  async function admitted(request: AdmittedRequest, response: ServerResponse): Promise<void> {
+  async function admitted(request: AdmittedRequest, response: ServerResponse, taken: Taken): Promise<void> {
     for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value)
     if (alwaysAdmitted.has(request.url ?? '') && !hasBody(request)) return listener(request, response)
     if (hasBody(request)) {
       refuseAnnounced(request, limits)
       if (reading >= limits.reading) throw busy()
       reading++
-      let mine = 0
-      response.once('close', () => {
-        held -= mine
-      })
       const hold = (bytes: number) => {
-        mine += bytes
+        taken.bytes += bytes
         held += bytes
         return held <= limits.heldBytes
       }
@@ -80,16 +85,22 @@ export function admit(listener: Listener, limits: Limits): Listener {
     if (response.destroyed) return
     if (working >= limits.working) throw busy()
     working++
-    response.once('close', () => {
-      working--
-    })
-    listener(request, response)
+    taken.places++
+    await listener(request, response)
   }
 
-  return (request, response) => {
-    admitted(request, response).catch((error: unknown) =>
-      refuse(request, response, error instanceof Problem ? error : commonProblem('internal')),
-    )
+  return async (request, response) => {
+    const taken: Taken = { places: 0, bytes: 0 }
+    const closed = new Promise(done => response.once('close', done))
+    try {
+      await admitted(request, response, taken)
+    } catch (error) {
+      const refusal = error instanceof Problem ? error : commonProblem('internal')
+      if (refuse(request, response, refusal)) refused(refusal.code)
+    }
+    await closed
+    working -= taken.places
+    held -= taken.bytes
   }
 }
 
@@ -139,14 +150,16 @@ function tooLarge(limits: Limits): Problem {
 
 /**
  * Answers, then lets the client finish sending for a while: a connection cut with unread bytes in it (which is what
- * Node does after `connection: close`) is reset, and the answer may be lost.
+ * Node does after `connection: close`) is reset, and the answer may be lost. False when nobody is left to answer.
  */
-function refuse(request: IncomingMessage, response: ServerResponse, refusal: Problem): void {
-  if (response.destroyed || response.headersSent) return
+function refuse(request: IncomingMessage, response: ServerResponse, refusal: Problem): boolean {
+  if (response.destroyed || response.headersSent) return false
   const headers = { 'content-type': 'application/problem+json', ...refusal.headers }
   response.writeHead(refusal.status, headers).end(JSON.stringify(problemBody(refusal)))
-  if (request.complete) return
-  request.on('error', () => undefined).resume()
-  const cut = setTimeout(() => request.destroy(), lingerMs)
-  request.once('close', () => clearTimeout(cut))
+  if (!request.complete) {
+    request.on('error', () => undefined).resume()
+    const cut = setTimeout(() => request.destroy(), lingerMs)
+    request.once('close', () => clearTimeout(cut))
+  }
+  return true
 }

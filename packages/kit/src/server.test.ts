@@ -72,7 +72,7 @@ async function start(
   app.get('/broken', () => {
     throw new Error('row (85073003328) is broken')
   })
-  app.get('/wait', async context => {
+  app.on(['GET', 'POST'], '/wait', async context => {
     arrived++
     await gate
     return context.json({ waited: true })
@@ -207,19 +207,64 @@ describe('admission', () => {
     expect((await post(`${trial.url}/echo/a`, '{"n":2}')).status).toBe(200)
   })
 
-  test('a client that goes away gives its places back', async () => {
+  /** Sends it, and hangs up before an answer. */
+  async function hangUp(port: number, request: string): Promise<void> {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(request)
+    await new Promise(done => setTimeout(done, 50))
+    socket.destroy()
+    await new Promise(done => setTimeout(done, 50))
+  }
+
+  const jsonOf = (path: string, length: number, sent: string) =>
+    `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${sent}`
+
+  test('a client that goes away while it sends gives its place back', async () => {
     const trial = await start({ working: 1, reading: 1 })
-    for (const request of [
-      'GET /wait HTTP/1.1\r\nhost: x\r\n\r\n',
-      'POST /echo/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{',
-    ]) {
-      const socket = connect(trial.port, '127.0.0.1')
-      socket.write(request)
-      await new Promise(done => setTimeout(done, 50))
-      socket.destroy()
-      await new Promise(done => setTimeout(done, 50))
-    }
+    await hangUp(trial.port, jsonOf('/echo/a', 7, '{'))
     expect((await post(`${trial.url}/echo/a`, '{"n":2}')).status).toBe(200)
+  })
+
+  test('the work for a client that went away keeps its place until it is over', async () => {
+    const trial = await start({ working: 2 })
+    for (let client = 0; client < 4; client++) await hangUp(trial.port, 'GET /wait HTTP/1.1\r\nhost: x\r\n\r\n')
+    expect(trial.arrived()).toBe(2)
+    await expectProblem(await post(`${trial.url}/echo/a`, '{"n":2}'), 503, 'busy')
+    trial.release()
+    expect((await post(`${trial.url}/echo/a`, '{"n":2}')).status).toBe(200)
+  })
+
+  test('the work for a client that went away keeps its bytes until it is over', async () => {
+    const trial = await start({ heldBytes: 1000 })
+    const body = `{"n":1,"s":"${'x'.repeat(600)}"}`
+    await hangUp(trial.port, jsonOf('/wait', body.length, body))
+    expect(trial.arrived()).toBe(1)
+    await expectProblem(await post(`${trial.url}/echo/a`, body), 503, 'busy')
+    trial.release()
+    expect((await post(`${trial.url}/echo/a`, body)).status).toBe(200)
+  })
+
+  test('refusals are counted in /metrics by reason, from 0, and clients that went away are not', async () => {
+    const trial = await start({ working: 1, bodyBytes: 100, bodyMs: 300 })
+    const counted = async () => {
+      const text = await (await fetch(`${trial.url}/metrics`)).text()
+      const lines = text.matchAll(/^littlebox_http_refusals_total\{reason="(.+)"\} (\d+)$/gm)
+      return Object.fromEntries([...lines].map(([, reason, count]) => [reason, Number(count)]))
+    }
+    expect(await counted()).toEqual({ busy: 0, timeout: 0, 'too-large': 0, 'unsupported-media-type': 0 })
+    await hangUp(trial.port, jsonOf('/echo/a', 7, '{'))
+    await post(`${trial.url}/echo/a`, 'x'.repeat(101))
+    await post(`${trial.url}/echo/a`, '{"n":1}', 'text/plain')
+    const slow = connect(trial.port, '127.0.0.1')
+    slow.write(jsonOf('/echo/a', 7, '{'))
+    await read(slow, 'timeout')
+    slow.destroy()
+    const held = fetch(`${trial.url}/wait`)
+    while (trial.arrived() < 1) await new Promise(done => setTimeout(done, 5))
+    for (let round = 0; round < 2; round++) await (await fetch(`${trial.url}/wait`)).text()
+    trial.release()
+    await held
+    expect(await counted()).toEqual({ busy: 2, timeout: 1, 'too-large': 1, 'unsupported-media-type': 1 })
   })
 
   test('over the bytes that may be held: 503, and they are given back', async () => {

@@ -16,7 +16,7 @@ export { defaultLimits, type Limits } from './admission.ts'
 export { type ServiceApp, type ServiceDescription, type ServiceEnv, serviceApp } from './service-app.ts'
 
 export interface ServeOptions {
-  readonly app: Pick<ServiceApp, 'fetch'>
+  readonly app: Pick<ServiceApp, 'fetch' | 'refused'>
   /** 0 for a free one. */
   readonly port: number
   /** 127.0.0.1 when left out. */
@@ -38,7 +38,8 @@ export interface Serving {
 export async function serve(options: ServeOptions): Promise<Serving> {
   const host = options.host ?? '127.0.0.1'
   const limits = { ...defaultLimits, ...options.limits }
-  const listener = getRequestListener(options.app.fetch)
+  const { app } = options
+  const admission = admit(getRequestListener(app.fetch), limits, code => app.refused(code))
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -48,7 +49,7 @@ export async function serve(options: ServeOptions): Promise<Serving> {
       keepAliveTimeout: 65_000,
       connectionsCheckingInterval: 2_000,
     },
-    admit((request, response) => void listener(request, response), limits),
+    (request, response) => void admission(request, response),
   )
   // A client that doesn't read its answer.
   server.timeout = 60_000

@@ -10,7 +10,7 @@ import { randomUUID } from 'node:crypto'
 import type { HttpBindings } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { routePath } from 'hono/route'
-import { Histogram, type Registry } from 'prom-client'
+import { Counter, Histogram, type Registry } from 'prom-client'
 import type { z } from 'zod'
 import type { Caller } from './caller.ts'
 import { docsPage, docsPolicy } from './docs-page.ts'
@@ -26,7 +26,10 @@ export interface ServiceEnv {
   }
 }
 
-export type ServiceApp = OpenAPIHono<ServiceEnv>
+export interface ServiceApp extends OpenAPIHono<ServiceEnv> {
+  /** Counts a request that was refused before it reached a route: `http_request_duration_seconds` has only the others. */
+  refused(reason: string): void
+}
 
 export interface ServiceDescription {
   readonly title: string
@@ -40,14 +43,24 @@ export interface ServiceDescription {
 }
 
 const checkMs = 2_000
+const refusalReasons = ['busy', 'timeout', 'too-large', 'unsupported-media-type']
 
 /** An app to add a contract's routes to. Bodies that don't fit are answered 400 `invalid-request`. */
 export function serviceApp(service: ServiceDescription): ServiceApp {
-  const app: ServiceApp = new OpenAPIHono<ServiceEnv>({
+  const refusals = new Counter({
+    name: 'littlebox_http_refusals_total',
+    help: 'Requests refused before they reached a route, by problem code',
+    labelNames: ['reason'],
+    registers: [service.metrics],
+  })
+  // From 0, so that the first refusal is an increase.
+  for (const reason of refusalReasons) refusals.inc({ reason }, 0)
+  const routes = new OpenAPIHono<ServiceEnv>({
     defaultHook: result => {
       if (!result.success) throw commonProblem('invalid-request', { detail: misfit(result.error) })
     },
   })
+  const app: ServiceApp = Object.assign(routes, { refused: (reason: string) => refusals.inc({ reason }) })
   const { onError, notFound } = problemHandlers(service.report)
   app.onError(onError)
   app.notFound(notFound)
