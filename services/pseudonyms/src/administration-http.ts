@@ -28,7 +28,7 @@ export function administrationRoutes(app: ServiceApp, service: Service, administ
       const caller = await authenticated(service, context, request)
       if (!caller.roles.includes('domain-admin')) throw problem('administrators-only')
       const response = await handle(context, caller, request)
-      await recorder.done(request, undefined, new Map())
+      await recorder.done(request)
       return response
     })
 

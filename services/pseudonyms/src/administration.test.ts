@@ -60,6 +60,12 @@ describe('creating a domain', () => {
     expect(await world.sql("select count(*)::int as n from transit_key where domain = 'race_v1'")).toEqual([{ n: 1 }])
   })
 
+  it('more at once than there are connections to the database: all are made', async () => {
+    const names = Array.from({ length: 16 }, (_, i) => `many${i}_v1`)
+    const answers = await Promise.all(names.map(name => create(name, { crv: 'P-256' })))
+    expect(answers.map(({ status }) => status)).toEqual(names.map(() => 201))
+  })
+
   it('interrupted before or after the box made the key: finished by the next creation, with the same key', async () => {
     for (const made of [false, true]) {
       const domain = `interrupted${Number(made)}_v1`

@@ -14,7 +14,7 @@ import type { Directory, Domain } from './directory.ts'
 import { checkCounterparts, checkSettings, type DomainSettings } from './domains.ts'
 import { type OwnerKeysOptions, ownerKeys } from './owner-keys.ts'
 import { askBox, askDatabase, problem } from './problems.ts'
-import { addTransitKey, changing, type Database } from './store.ts'
+import { addTransitKey, changing, type Database, databaseTime } from './store.ts'
 import { makeTransitKey } from './transit-keys.ts'
 
 export interface Administration {
@@ -65,15 +65,15 @@ export function administration(options: AdministrationOptions): Administration {
       await askDatabase(() => directory.refresh())
       checkCounterparts(settings, settingsOf(directory))
       const recipients = await ownerKeys(settings.jku, options.ownerKeys)
-      await exclusively(db, settings.domain, async () => {
-        await begin(options, settings, organisation)
+      await exclusively(db, settings.domain, async connection => {
+        await begin(connection, options, settings, organisation)
         const publicKey = await askBox(() => domainKey(options, settings))
-        const now = new Date()
+        const now = await askDatabase(() => databaseTime(connection))
         // A replica whose clock is behind has no former key to go on with: the first begins as much earlier (§4).
         const begun = new Date(now.getTime() - clockSkew * 1000)
         const transitKey = await makeTransitKey(wrapping, settings.domain, recipients, now, begun)
         await askDatabase(() =>
-          changing(db, settings.domain, async tx => {
+          changing(connection, settings.domain, async tx => {
             await tx
               .updateTable('domain')
               .set({
@@ -95,23 +95,29 @@ export function administration(options: AdministrationOptions): Administration {
     async rotate(domain) {
       if (domain.state !== 'active') throw problem('domain-retired')
       const recipients = await ownerKeys(domain.settings.jku, options.ownerKeys)
-      const now = new Date()
-      const key = await makeTransitKey(wrapping, domain.name, recipients, now, now)
-      await askDatabase(() =>
+      const kid = await askDatabase(() =>
         changing(db, domain.name, async tx => {
+          // By this replica's own clock a key that others seal with already may still be to come.
+          const now = await databaseTime(tx)
+          const key = await makeTransitKey(wrapping, domain.name, recipients, now, now)
           // A successor that was announced and has not begun would take over from this one: it goes.
           await tx.deleteFrom('transit_key').where('domain', '=', domain.name).where('active_from', '>', now).execute()
           await addTransitKey(tx, domain.name, key)
+          return key.kid
         }),
       )
       await reread(directory, domain.name)
-      return key.kid
+      return kid
     },
 
     async retire(domain) {
       await askDatabase(() =>
         changing(db, domain.name, tx =>
-          tx.updateTable('domain').set({ state: 'retired' }).where('name', '=', domain.name).execute(),
+          tx
+            .updateTable('domain')
+            .set({ state: 'retired', retired_at: sql<Date>`coalesce(retired_at, now())` })
+            .where('name', '=', domain.name)
+            .execute(),
         ),
       )
       return reread(directory, domain.name)
@@ -130,7 +136,12 @@ export function administration(options: AdministrationOptions): Administration {
 }
 
 /** The row that says that this domain's creation has begun, and by whom. */
-async function begin({ db, box, audienceOf }: AdministrationOptions, settings: DomainSettings, organisation: string) {
+async function begin(
+  db: Kysely<Database>,
+  { box, audienceOf }: AdministrationOptions,
+  settings: DomainSettings,
+  organisation: string,
+) {
   const { domain, crv, back } = settings
   const known = await askDatabase(() =>
     db.selectFrom('domain').select(['state', 'organisation', 'settings']).where('name', '=', domain).executeTakeFirst(),
@@ -181,14 +192,21 @@ async function describeForward(box: Box, domain: string): Promise<KeyDescription
   })
 }
 
-/** One creation of a name at a time, on all replicas: a lock that ends with its connection. */
-async function exclusively(db: Kysely<Database>, domain: string, work: () => Promise<void>): Promise<void> {
+/**
+ * One creation of a name at a time, on all replicas: a lock that ends with its connection. `work` is done on the same
+ * connection: creations that each held one and waited for another would use up the pool and wait for ever.
+ */
+async function exclusively(
+  db: Kysely<Database>,
+  domain: string,
+  work: (connection: Kysely<Database>) => Promise<void>,
+): Promise<void> {
   await db.connection().execute(async connection => {
     const lock = sql<{ taken: boolean }>`select pg_try_advisory_lock(${lockClass}, hashtext(${domain})) as taken`
     const { rows } = await askDatabase(() => lock.execute(connection))
     if (rows[0]?.taken !== true) throw exists(domain)
     try {
-      await work()
+      await work(connection)
     } finally {
       await askDatabase(() => sql`select pg_advisory_unlock(${lockClass}, hashtext(${domain}))`.execute(connection))
     }

@@ -1,6 +1,7 @@
+import { BoxError } from '@littlebox/box'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blindValue } from './test-support/party.ts'
-import { admin, createDomain, startWorld, type World } from './test-support/world.ts'
+import { admin, createDomain, grant, startWorld, type World } from './test-support/world.ts'
 
 const plenty = { burst: 1_000_000, perDay: 1_000_000 }
 let world: World
@@ -86,5 +87,61 @@ describe('quotas over HTTP (pseudonyms.md §7)', () => {
     const put = await world.call('PUT', '/pseudo/v2/domains/changed_v1/quotas', { caller: plenty }, { as: admin })
     expect(put.body.quotas).toEqual({ caller: plenty })
     expect((await send('changed_v1', 2)).status).toBe(200)
+  })
+})
+
+describe('balances that somebody deletes', () => {
+  it.each(["kind = 'caller'", 'true'])('are made again and counted again: where %s', async which => {
+    const domain = which === 'true' ? 'emptied_v1' : 'thinned_v1'
+    await createDomain(world, domain, { quotas: { caller: { burst: 1000, perDay: 5 }, organisation: plenty } })
+    expect((await send(domain, 5)).status).toBe(200)
+    await world.sql(`delete from balance where domain = '${domain}' and ${which}`)
+    expect((await send(domain, 5)).status).toBe(200)
+    expect((await send(domain, 1)).status).toBe(429)
+  })
+
+  it('can’t be made again: 503, never a full quota', async () => {
+    await createDomain(world, 'unwritable_v1')
+    await world.sql(`
+      create function refuse_balance() returns trigger language plpgsql as 'begin return null; end';
+      create trigger refuse_balance before insert on balance for each row
+        when (new.domain = 'unwritable_v1') execute function refuse_balance()`)
+    const before = await world.metric('littlebox_box_points_total')
+    const answer = await send('unwritable_v1', 1)
+    expect([answer.status, answer.body.type]).toEqual([503, 'urn:problem-type:littlebox:database-away'])
+    expect(await world.metric('littlebox_box_points_total')).toBe(before)
+  })
+})
+
+describe('what the box does not do costs nothing', () => {
+  const balances = (domain: string) => world.sql(`select used, level from balance where domain = '${domain}'`)
+
+  it.each(['box-away', 'busy', 'wrong-state'] as const)('%s while it is asked: given back', async code => {
+    const domain = `${code.replace('-', '_')}_v1`
+    const caller = { burst: 10, perDay: 10 }
+    await createDomain(world, domain, { evaluate: true, quotas: { caller, organisation: plenty } })
+    const box: typeof world.box = {
+      ...world.box,
+      multiply: () => Promise.reject(new BoxError(code, 'for this test')),
+    }
+    const { url: at } = await world.replica({ box })
+    for (let i = 0; i < 3; i++) expect((await send(domain, 10, { at })).status).toBe(code === 'wrong-state' ? 409 : 503)
+    expect(await balances(domain)).toEqual([
+      { used: 0, level: 10 },
+      { used: 0, level: plenty.burst },
+    ])
+    expect((await send(domain, 10)).status).toBe(200)
+    expect((await send(domain, 1)).status).toBe(429)
+  })
+
+  it('away or with a suspended key: answered before anything is charged', async () => {
+    await createDomain(world, 'suspended_v1')
+    const health = async () => ({ ...(await world.box.health()), status: 'box-away' as const })
+    const { url: at } = await world.replica({ box: { ...world.box, health } })
+    expect((await send('suspended_v1', 1, { at })).status).toBe(503)
+    await world.box.change('domain/suspended_v1/forward@1', { to: 'suspended' }, grant)
+    const answer = await send('suspended_v1', 1)
+    expect([answer.status, answer.body.type]).toEqual([409, 'urn:problem-type:littlebox:key-not-active'])
+    expect(await balances('suspended_v1')).toEqual([])
   })
 })

@@ -1,7 +1,8 @@
 /**
  * Balances of quotas in PostgreSQL, exact across replicas and restarts: requests that wait while a commit is under way
  * share the next transaction, which locks their rows in one order (so replicas never lock each other out), decides by
- * quotas.ts and writes back. Time is the database's, one clock for all replicas.
+ * quotas.ts and writes back. Time is the database's, one clock for all replicas. A row that was deleted is made again
+ * before anything is decided: a balance that can't be written is never taken for a full one.
  *
  * The commit does not wait for the disk: the request's event in the journal is committed later and does, and PostgreSQL's
  * log is written in order, so no answer goes out before its charge is durable. A crash in between forgets charges only of
@@ -9,8 +10,8 @@
  */
 import { coalesce } from '@littlebox/kit/store'
 import { type Kysely, sql } from 'kysely'
-import { problem } from './problems.ts'
-import { type Balance, charge, type Quotas } from './quotas.ts'
+import { databaseAway, problem } from './problems.ts'
+import { type Balance, charge, giveBack, type Quotas } from './quotas.ts'
 
 export interface Charge {
   readonly caller: string
@@ -21,8 +22,14 @@ export interface Charge {
   readonly quotas: Quotas
 }
 
-/** `retryAfter` in seconds. */
-export type Charged = { readonly granted: true } | { readonly granted: false; readonly retryAfter: number }
+export type Charged =
+  | {
+      readonly granted: true
+      /** When nothing was given for it. The database's error. */
+      refund(): Promise<unknown>
+    }
+  /** `retryAfter` in seconds. */
+  | { readonly granted: false; readonly retryAfter: number }
 
 export interface Charges {
   /** All the points of a request or none. Problem `busy` when too many wait; the database's error. */
@@ -31,13 +38,29 @@ export interface Charges {
 
 export function charges<Database>(db: Kysely<Database>): Charges {
   const known = new Set<string>()
-  const commits = coalesce((requests: readonly Charge[]) => settle(db, known, requests), {
+  const commits = coalesce((requests: readonly (Charge | Refund)[]) => settle(db, known, requests), {
     waiting: 4096,
     batch: 512,
     busy: () => problem('busy', { headers: { 'retry-after': '1' } }),
   })
-  return { charge: request => commits.submit(request) }
+  return {
+    async charge(request) {
+      const decided = await commits.submit(request)
+      if (!decided.granted) return decided
+      return { granted: true, refund: () => commits.submit({ ...request, chargedAt: decided.at }) }
+    },
+  }
 }
+
+/** A charge to be given back. */
+interface Refund extends Charge {
+  readonly chargedAt: number
+}
+
+/** `at` is in ms since 1970. */
+type Decided =
+  | { readonly granted: true; readonly at: number }
+  | { readonly granted: false; readonly retryAfter: number }
 
 interface Holder {
   readonly kind: 'caller' | 'organisation'
@@ -59,11 +82,25 @@ const knownAtMost = 100_000
 async function settle<Database>(
   db: Kysely<Database>,
   known: Set<string>,
-  requests: readonly Charge[],
-): Promise<Charged[]> {
-  const holders = new Map<string, Holder>()
-  for (const request of requests) for (const [key, holder] of holdersOf(request)) holders.set(key, holder)
+  requests: readonly (Charge | Refund)[],
+): Promise<Decided[]> {
+  const holders = new Map(requests.flatMap(holdersOf))
   await open(db, known, holders)
+  const decided = await decide(db, holders, requests)
+  if (decided) return decided
+  known.clear()
+  await open(db, known, holders)
+  const again = await decide(db, holders, requests)
+  if (!again) throw databaseAway()
+  return again
+}
+
+/** undefined when there is not a row for every holder. */
+function decide<Database>(
+  db: Kysely<Database>,
+  holders: ReadonlyMap<string, Holder>,
+  requests: readonly (Charge | Refund)[],
+): Promise<Decided[] | undefined> {
   return db.transaction().execute(async tx => {
     const { rows } = await sql<Row>`
       select b.kind, b.holder, b.domain, b.operation, b.level, b.at, b.day, b.used,
@@ -72,32 +109,49 @@ async function settle<Database>(
         using (kind, holder, domain, operation)
       order by b.kind, b.holder, b.domain, b.operation
       for update of b`.execute(tx)
+    if (rows.length !== holders.size) return undefined
     const balances = new Map<string, Balance | undefined>()
     for (const row of rows)
       balances.set(
         keyOf(row),
         row.level === null ? undefined : { level: row.level, at: row.at, day: row.day, used: row.used },
       )
-    const now = rows.at(-1)?.now ?? Number.NaN
+    const { now } = rows.at(-1)!
     const changed = new Map<string, Balance>()
     const results = requests.map(request => {
-      const verdicts = holdersOf(request).map(([key, { kind }]) => ({
-        key,
-        ...charge(balances.get(key), request.quotas[kind], request.points, now),
-      }))
-      const refusals = verdicts.filter(verdict => !verdict.granted)
-      if (refusals.length > 0)
-        return { granted: false, retryAfter: Math.max(...refusals.map(one => one.retryAfter)) } as const
-      for (const verdict of verdicts) {
-        if (!verdict.granted) continue
-        balances.set(verdict.key, verdict.balance)
-        changed.set(verdict.key, verdict.balance)
+      const result = 'chargedAt' in request ? refunded(balances, request, now) : spent(balances, request, now)
+      if (!result.granted) return result
+      for (const [key, balance] of result.balances) {
+        balances.set(key, balance)
+        changed.set(key, balance)
       }
-      return { granted: true } as const
+      return { granted: true, at: now } as const
     })
     if (changed.size > 0) await write(tx, holders, changed)
     return results
   })
+}
+
+type Balances = ReadonlyMap<string, Balance | undefined>
+type Settled = { readonly granted: true; readonly balances: readonly (readonly [key: string, Balance])[] }
+
+/** From both holders or from none. */
+function spent(before: Balances, request: Charge, now: number): Settled | Extract<Decided, { granted: false }> {
+  const balances: [string, Balance][] = []
+  let retryAfter = 0
+  for (const [key, { kind }] of holdersOf(request)) {
+    const verdict = charge(before.get(key), request.quotas[kind], request.points, now)
+    if (verdict.granted) balances.push([key, verdict.balance])
+    else retryAfter = Math.max(retryAfter, verdict.retryAfter)
+  }
+  return retryAfter > 0 ? { granted: false, retryAfter } : { granted: true, balances }
+}
+
+function refunded(before: Balances, { points, chargedAt, ...request }: Refund, now: number): Settled {
+  const balances = holdersOf(request).map(
+    ([key, { kind }]) => [key, giveBack(before.get(key), request.quotas[kind], points, chargedAt, now)] as const,
+  )
+  return { granted: true, balances }
 }
 
 /** Rows that were never seen are made in a transaction of their own: the one that decides only ever locks in order. */
@@ -133,7 +187,12 @@ function unnest(holders: readonly Holder[]) {
     ${holders.map(one => one.domain)}::text[], ${holders.map(one => one.operation)}::text[])`
 }
 
-function holdersOf({ caller, organisation, domain, operation }: Charge): [key: string, holder: Holder][] {
+function holdersOf({
+  caller,
+  organisation,
+  domain,
+  operation,
+}: Omit<Charge, 'points'>): [key: string, holder: Holder][] {
   const holders: Holder[] = [
     { kind: 'caller', holder: caller, domain, operation },
     { kind: 'organisation', holder: organisation, domain, operation },

@@ -28,8 +28,8 @@ export function documentOf(domain: Domain, forOwner: boolean, verifiable: boolea
 }
 
 export function descriptionOf(domain: Domain, now: number) {
-  const { settings, state, organisation, audience, createdAt, transitKeys, ttl } = domain
-  const active = activeKey(transitKeys, now)
+  const { settings, state, organisation, audience, createdAt } = domain
+  const active = activeKey(domain.transitKeys, now)
   return {
     ...settings,
     state: state === 'retired' ? 'retired' : 'active',
@@ -37,7 +37,7 @@ export function descriptionOf(domain: Domain, now: number) {
     audience,
     publicKey: publicKeyOf(domain),
     transitKeys: openKeys(domain, now).map(key => {
-      const retiresAt = retirement(transitKeys, key, ttl)
+      const retiresAt = retirement(domain, key)
       return {
         kid: key.kid,
         active: key.kid === active?.kid,
@@ -49,8 +49,8 @@ export function descriptionOf(domain: Domain, now: number) {
   }
 }
 
-function openKeys({ transitKeys, ttl }: Domain, now: number) {
-  return transitKeys.filter(key => now < (retirement(transitKeys, key, ttl) ?? Number.POSITIVE_INFINITY))
+function openKeys(domain: Domain, now: number) {
+  return domain.transitKeys.filter(key => now < (retirement(domain, key) ?? Number.POSITIVE_INFINITY))
 }
 
 function publicKeyOf({ publicKey }: Domain): string {

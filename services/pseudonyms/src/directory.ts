@@ -2,8 +2,11 @@
  * The domains as this replica knows them: in memory, with their rules read and their transit keys open. A change anywhere
  * is seen within a quarter of a second, by one number in the database; a replica that has not looked for five seconds
  * serves nothing, so that a right that was taken away does not live on where the database can't be seen.
+ *
+ * A domain whose rows can't be used (a damaged rule, an envelope that doesn't open) is left out until they change: logged
+ * and counted, it costs the others nothing.
  */
-import { type Box, domainKeyRef, type KeyRef } from '@littlebox/box'
+import { type Box, BoxError, domainKeyRef, type KeyRef } from '@littlebox/box'
 import type { CurveName } from '@littlebox/curve'
 import type { Logger } from '@littlebox/kit/telemetry'
 import type { TransitKey } from '@littlebox/pseudonym'
@@ -17,7 +20,6 @@ import { activeKey, openTransitKey, retirement, type TransitKeyRecord, tokenLimi
 
 /** A domain ready for use. */
 export interface Domain extends DomainRecord {
-  readonly name: string
   readonly curve: CurveName
   readonly forward: KeyRef
   /** undefined in a domain without a way back. */
@@ -37,6 +39,8 @@ export interface Directory {
   /** undefined when there is no such domain. Problem `database-away` when the last look is too old. */
   find(name: string): Domain | undefined
   all(): readonly Domain[]
+  /** How many domains can't be served as they stand in the database. */
+  leftOut(): number
   /** Looks now. */
   refresh(): Promise<void>
   /** Gives `report` the tokens made by `kid` since it last succeeded. */
@@ -54,6 +58,7 @@ export interface DirectoryOptions {
 /** Filled when it returns. */
 export async function openDirectory(options: DirectoryOptions): Promise<Directory> {
   const domains = new Map<string, Domain>()
+  const leftOut = new Set<string>()
   const tokens = new Map<string, number>()
   let version = -1n
   let lookedAt = Number.NEGATIVE_INFINITY
@@ -64,13 +69,25 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
     const began = performance.now()
     const now = await clock(options.db)
     if (now > version) {
-      for (const record of await changedSince(options.db, version)) {
-        const served = await serve(record, options, tokens, domains.get(record.settings.domain))
-        domains.set(served.name, served)
-      }
+      for (const record of await changedSince(options.db, version)) await take(record)
       version = now
     }
     lookedAt = began
+  }
+
+  async function take(record: DomainRecord): Promise<void> {
+    const { name } = record
+    try {
+      domains.set(name, await serve(record, options, tokens, domains.get(name)))
+      leftOut.delete(name)
+    } catch (error) {
+      // `bad-input` is this domain's envelope; whatever else the box can't do, it can't do for any domain.
+      if (error instanceof BoxError && error.code !== 'bad-input') throw error
+      // Its former state goes too: a right that was taken away must not live on.
+      domains.delete(name)
+      leftOut.add(name)
+      options.log.error('a domain can not be served', { domain: name, error })
+    }
   }
 
   /** One look at a time; who asks during one gets the next, because his change may have missed it. */
@@ -102,6 +119,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
       return domains.get(name)
     },
     all: () => [...domains.values()],
+    leftOut: () => leftOut.size,
     refresh,
     async reportTokens(report) {
       const reported = new Map(tokens)
@@ -126,25 +144,25 @@ async function serve(
   counted: Map<string, number>,
   before: Domain | undefined,
 ): Promise<Domain> {
-  const { settings, transitKeys: keys } = record
+  const { name, settings, transitKeys: keys } = record
   const ttl = timeToLive(settings)
   const known = before?.openingKeys(Date.now())
   const opened = new Map<string, TransitKey>()
   for (const key of keys) {
-    const secret = known?.get(key.kid) ?? (await openTransitKey(box, settings.domain, key))
+    const secret = known?.get(key.kid) ?? (await openTransitKey(box, name, key))
     opened.set(key.kid, { kid: key.kid, secret })
   }
   const owners = new Set(settings.owner.clientIds)
-  const isOpen = (key: TransitKeyRecord, now: number) => now < (retirement(keys, key, ttl) ?? Number.POSITIVE_INFINITY)
+  const isOpen = (key: TransitKeyRecord, now: number) =>
+    now < (retirement({ ...record, ttl }, key) ?? Number.POSITIVE_INFINITY)
   const openings = remembered(
     (now: number) => new Map(keys.filter(key => isOpen(key, now)).map(key => [key.kid, opened.get(key.kid)!.secret])),
   )
   return {
     ...record,
-    name: settings.domain,
     curve: settings.crv,
-    forward: domainKeyRef(settings.domain, 'forward', 1),
-    back: settings.back ? domainKeyRef(settings.domain, 'back', 1) : undefined,
+    forward: domainKeyRef(name, 'forward', 1),
+    back: settings.back ? domainKeyRef(name, 'back', 1) : undefined,
     access: readAccessRule(settings.accessRule),
     quotas: {
       caller: settings.quotas?.caller ?? defaultQuotas.caller,

@@ -6,7 +6,7 @@ import { BoxError } from '@littlebox/box'
 import { createWhenMissing, type EmbeddedPostgres, startEmbeddedPostgres } from '@littlebox/kit/store'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { blindValue } from './test-support/party.ts'
-import { createDomain, startWorld, type World } from './test-support/world.ts'
+import { admin, createDomain, grant, newDomain, startWorld, type World } from './test-support/world.ts'
 
 let world: World
 beforeAll(async () => {
@@ -64,6 +64,16 @@ describe('when a part is away (pseudonyms.md §13)', () => {
     expect((await world.call('GET', '/readyz', undefined, { at })).status).toBe(503)
   })
 
+  it('a domain whose key is suspended takes no replica off the balancer, nor do all of them', async () => {
+    const ready = async () => (await world.call('GET', '/readyz')).body.checks
+    await createDomain(world, 'two_v1')
+    for (const key of ['domain/one_v1/forward@1', 'domain/two_v1/forward@1'] as const) {
+      await world.box.change(key, { to: 'suspended' }, grant)
+      expect(await ready()).toEqual({ database: 'ok', box: 'ok' })
+    }
+    await world.box.change('domain/one_v1/forward@1', { to: 'active' }, grant)
+  })
+
   it('more at once than it may work on: 503 at once with Retry-After, and all others are right', async () => {
     const { url: at } = await world.replica({ limits: { working: 2 } })
     const { item } = await blindValue('somebody')
@@ -114,7 +124,6 @@ describe('PostgreSQL stopped and started', () => {
     const port = Number(new URL(postgres.url).port)
     const { url: at } = await world.replica({ database: { url: postgres.url } })
     // The box has one_v1's key already: another name.
-    const { newDomain, admin } = await import('./test-support/world.ts')
     await world.call('POST', '/pseudo/v2/domains', newDomain(world, 'stopped_v1'), { as: admin, at })
     const { item } = await blindValue('somebody')
     const use = () => world.call('POST', '/pseudo/v1/domains/stopped_v1/pseudonymize', item, { at })

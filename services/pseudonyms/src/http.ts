@@ -1,10 +1,10 @@
 /**
- * The contract's routes for pseudonyms, wired to the rooms behind them. `answerPoints` reads as the protocol,
- * and its order is the security: authenticate, parse, find the domain, check the right, check points and transit information, charge the quota,
- * and only then ask the box; record, then answer.
+ * The contract's routes for pseudonyms, wired to the rooms behind them. `answerPoints` reads as the protocol, and its
+ * order is the security: authenticate, parse, find the domain, check the right, check points and transit information, ask
+ * whether the box could, charge the quota, and only then have it multiply; record, then answer.
  */
 import type { RouteConfig } from '@hono/zod-openapi'
-import type { Box } from '@littlebox/box'
+import type { Box, KeyRef } from '@littlebox/box'
 import type { Engine } from '@littlebox/curve'
 import type { Caller, CallerVerifier } from '@littlebox/kit/caller'
 import { Problem, problemBody } from '@littlebox/kit/problem'
@@ -18,7 +18,7 @@ import type { Directory, Domain } from './directory.ts'
 import { checkConversion } from './domains.ts'
 import { checkBlinded, evaluatePoints, readBlinded } from './evaluation.ts'
 import { parseObject, readBatch } from './items.ts'
-import { type Accepted, type Multiplier, type Operation, perform } from './operations.ts'
+import { type Accepted, keysOf, type Multiplier, type Operation, perform, requireUsable } from './operations.ts'
 import { askBox, askDatabase, problem } from './problems.ts'
 import type { Recorder, Request } from './record.ts'
 
@@ -51,7 +51,7 @@ export function pseudonymRoutes(app: ServiceApp, service: Service): void {
     const caller = await authenticated(service, context, request)
     const domain = known(service.directory, context.req.param('domain'), request, 'domain')
     const document = documentOf(domain, domain.isOwner(caller.clientId), service.box.prove !== undefined, Date.now())
-    await service.recorder.done(request, undefined, new Map())
+    await service.recorder.done(request)
     return context.json(document)
   })
 }
@@ -106,9 +106,12 @@ async function answerPoints(
   const { outcomes, ids } = await checkItems(engine, operation, caller, inputs, now)
   const accepted = outcomes.filter(isAccepted)
   if (form === 'one' && outcomes[0] instanceof Problem) throw outcomes[0]
-  if (accepted.length > 0) await charged(service, caller, operation.domain, kind, accepted.length)
-  const outputs = accepted.length > 0 ? await askBox(() => perform(service, operation, accepted, now)) : []
-  await recorder.done(request, accepted.length, countedReasons(outcomes))
+  request.points = accepted.length
+  request.refusals = countedReasons(outcomes)
+  const use = { caller, domain: operation.domain, operation: kind, points: accepted.length, keys: keysOf(operation) }
+  const outputs =
+    accepted.length > 0 ? await charged(service, use, () => perform(service, operation, accepted, now)) : []
+  await recorder.done(request)
   if (form === 'one') return context.json(outputs[0])
   let next = 0
   return context.json({
@@ -127,9 +130,9 @@ async function answerEvaluation(service: Service, context: Context<ServiceEnv>, 
   if (!domain.access.allows({ operation: 'evaluate' }, caller.claims)) throw problem('no-right')
   if (!domain.settings.evaluate) throw problem('not-evaluable')
   const points = await checkBlinded(engine, domain, blinded)
-  await charged(service, caller, domain, 'evaluate', points.length)
-  const answer = await askBox(() => evaluatePoints(box, domain, points))
-  await recorder.done(request, points.length, new Map())
+  const use = { caller, domain, operation: 'evaluate', points: points.length, keys: [domain.forward] }
+  const answer = await charged(service, use, () => evaluatePoints(box, domain, points))
+  await recorder.done(request)
   return context.json(answer)
 }
 
@@ -173,22 +176,33 @@ function usable(domain: Domain): Domain {
   return domain
 }
 
-async function charged(
-  { charges }: Service,
-  caller: Caller,
-  domain: Domain,
-  operation: string,
-  points: number,
-): Promise<void> {
+interface Use {
+  readonly caller: Caller
+  readonly domain: Domain
+  readonly operation: string
+  readonly points: number
+  readonly keys: readonly KeyRef[]
+}
+
+/** `work` of the box, charged for. Problem `over-quota`, and those of the box, which cost nothing. */
+async function charged<T>({ box, charges }: Service, use: Use, work: () => Promise<T>): Promise<T> {
+  const { caller, domain, operation, points, keys } = use
+  await askBox(() => requireUsable(box, keys))
   const { clientId, organisation } = caller
-  const { name, quotas } = domain
-  const charge = { caller: clientId, organisation, domain: name, operation, points, quotas }
+  const charge = { caller: clientId, organisation, domain: domain.name, operation, points, quotas: domain.quotas }
   const result = await askDatabase(() => charges.charge(charge))
-  if (result.granted) return
-  throw problem('over-quota', {
-    detail: `Try again in ${result.retryAfter} s, with as many points as the quota allows at once.`,
-    headers: { 'retry-after': String(result.retryAfter) },
-  })
+  if (!result.granted)
+    throw problem('over-quota', {
+      detail: `Try again in ${result.retryAfter} s, with as many points as the quota allows at once.`,
+      headers: { 'retry-after': String(result.retryAfter) },
+    })
+  try {
+    return await askBox(work)
+  } catch (error) {
+    // Without the database the charge stays: that is never to the attacker's advantage.
+    await result.refund().catch(() => undefined)
+    throw error
+  }
 }
 
 function isAccepted(outcome: Accepted | Problem): outcome is Accepted {

@@ -4,7 +4,7 @@
  * here and kept nowhere: r, uniform, once for each item. Whoever sees a point here sees it blinded.
  */
 import { randomUUID } from 'node:crypto'
-import type { Box } from '@littlebox/box'
+import { type Box, BoxError, type KeyDescription, type KeyRef } from '@littlebox/box'
 import type { CurveName, Engine, Point, Scalar } from '@littlebox/curve'
 import { coordinates, type Output, sealTransit, type TransitKey } from '@littlebox/pseudonym'
 import type { Domain } from './directory.ts'
@@ -34,35 +34,72 @@ export type Operation =
   | { readonly kind: 'identify'; readonly domain: Domain }
   | { readonly kind: 'convert'; readonly domain: Domain; readonly to: Domain }
 
+type Of<Kind extends Operation['kind']> = Extract<Operation, { readonly kind: Kind }>
+
+/** The chain of keys that an operation multiplies by. */
+export function keysOf(operation: Operation): readonly KeyRef[] {
+  switch (operation.kind) {
+    case 'pseudonymize':
+      return [operation.domain.forward]
+    case 'identify':
+      return [operation.domain.back!]
+    case 'convert':
+      return [operation.domain.back!, operation.to.forward]
+  }
+}
+
+/**
+ * What can be known before anything is charged: the box is there and none of the keys is in a state in which it never
+ * multiplies. The box itself decides when it is asked to. BoxError `box-away`, `no-such-key`, `wrong-state`.
+ */
+export async function requireUsable(box: Pick<Box, 'health' | 'describe'>, keys: readonly KeyRef[]): Promise<void> {
+  const { status } = await box.health()
+  if (status !== 'ready') throw new BoxError(status, 'the box is not ready')
+  for (const key of keys) {
+    const description = await box.describe(key)
+    if (!mayMultiply(description))
+      throw new BoxError('wrong-state', `a key that is ${description.state} does not multiply`)
+  }
+}
+
+/** A back key that is suspended or deactivated may go on, within limits of its own. */
+function mayMultiply(key: KeyDescription): boolean {
+  if (key.purpose !== 'multiply') return false
+  if (key.direction === 'forward') return key.state === 'active'
+  return key.state === 'active' || key.state === 'suspended' || key.state === 'deactivated'
+}
+
 /** The outputs in the order of the items, of which there is at least one. `now` is in ms since 1970. */
 export function perform(by: Multiplier, operation: Operation, items: readonly Accepted[], now: number) {
   switch (operation.kind) {
     case 'pseudonymize':
-      return pseudonymise(by, operation.domain, items, now)
+      return pseudonymise(by, operation, items, now)
     case 'identify':
-      return identify(by, operation.domain, items, now)
+      return identify(by, operation, items, now)
     case 'convert':
-      return convert(by, operation.domain, operation.to, items, now)
+      return convert(by, operation, items, now)
   }
 }
 
 /** (k_D r⁻¹) B, with r sealed for the owner. */
 async function pseudonymise(
   { box, transitScalars }: Multiplier,
-  domain: Domain,
+  operation: Of<'pseudonymize'>,
   items: readonly Accepted[],
   now: number,
 ) {
+  const { domain } = operation
   const key = domain.sealingKey(now, items.length)
   const { scalars, inverses } = transitScalars(domain.curve, items.length)
-  const points = await box.multiply([domain.forward], pointsOf(items), inverses)
+  const points = await box.multiply(keysOf(operation), pointsOf(items), inverses)
   return inTransit(domain, key, items, points, scalars, now)
 }
 
 /** (r k_D⁻¹) B. */
-async function identify({ box }: Multiplier, domain: Domain, items: readonly Accepted[], now: number) {
+async function identify({ box }: Multiplier, operation: Of<'identify'>, items: readonly Accepted[], now: number) {
+  const { domain } = operation
   const scalars = items.map(item => item.scalar!)
-  const points = await box.multiply([domain.back!], pointsOf(items), scalars)
+  const points = await box.multiply(keysOf(operation), pointsOf(items), scalars)
   const { iat, exp } = times(domain, now)
   return points.map((point, i) => outputOf(domain, items[i]!, point, iat, exp))
 }
@@ -70,15 +107,15 @@ async function identify({ box }: Multiplier, domain: Domain, items: readonly Acc
 /** (r₀ k_from⁻¹ k_to r₁⁻¹) B, with r₁ sealed for the owner of `to`; r₀ = 1 at rest. */
 async function convert(
   { box, engine, transitScalars }: Multiplier,
-  from: Domain,
-  to: Domain,
+  operation: Of<'convert'>,
   items: readonly Accepted[],
   now: number,
 ) {
+  const { to } = operation
   const key = to.sealingKey(now, items.length)
   const { scalars, inverses } = transitScalars(to.curve, items.length)
   const factors = items.map(({ scalar }, i) => (scalar ? engine.product(scalar, inverses[i]!) : inverses[i]!))
-  const points = await box.multiply([from.back!, to.forward], pointsOf(items), factors)
+  const points = await box.multiply(keysOf(operation), pointsOf(items), factors)
   return inTransit(to, key, items, points, scalars, now)
 }
 

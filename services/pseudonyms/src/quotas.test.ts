@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Balance, charge } from './quotas.ts'
+import { type Balance, charge, giveBack } from './quotas.ts'
 
 const day = 86_400_000
 const noon = 20_000 * day + day / 2
@@ -41,6 +41,14 @@ describe('quotas in points (pseudonyms.md §7)', () => {
     const half: Balance = { level: 30, at: noon, day: 20_000, used: 30 }
     const after = charge(half, limit, 30, noon - day / 4)
     expect(after.granted && charge(after.balance, limit, 1, noon)).toEqual({ granted: false, retryAfter: 1 })
+  })
+
+  it('gives back what came to nothing: never beyond the bucket, and to the day it was taken from', () => {
+    const spent: Balance = { level: 10, at: noon, day: 20_000, used: 50 }
+    expect(giveBack(spent, limit, 50, noon, noon)).toEqual({ level: 60, at: noon, day: 20_000, used: 0 })
+    expect(giveBack(spent, limit, 5, noon, noon + 60_000)).toMatchObject({ level: 60, used: 45 })
+    const tomorrow: Balance = { level: 30, at: noon + day, day: 20_001, used: 30 }
+    expect(giveBack(tomorrow, limit, 20, noon, noon + day)).toMatchObject({ level: 50, used: 30 })
   })
 
   it('never grants more than burst + what has filled since, nor more than perDay', () => {

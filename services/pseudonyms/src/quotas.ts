@@ -42,6 +42,19 @@ export function charge(balance: Balance | undefined, limit: Limit, points: numbe
   return { granted: true, balance: { level: level - points, at, day, used: used + points } }
 }
 
+/** A charge of `chargedAt` that came to nothing. What was spent on another day than the balance's is forgotten already. */
+export function giveBack(
+  balance: Balance | undefined,
+  limit: Limit,
+  points: number,
+  chargedAt: number,
+  now: number,
+): Balance {
+  const { level, at, used, day } = balanceAt(balance, limit, now)
+  const spent = Math.floor(chargedAt / dayLength) === day ? points : 0
+  return { level: Math.min(limit.burst, level + points), at, day, used: Math.max(0, used - spent) }
+}
+
 /** Milliseconds in which an empty bucket is full again. */
 const refillTime = 60_000
 const dayLength = 86_400_000

@@ -16,12 +16,15 @@ export interface Request {
   caller?: Caller
   domain?: string
   to?: string
+  /** Those still asked for: refused ones are not among them. */
   points?: number
+  /** Of each reason, how many points were refused. */
+  refusals?: ReadonlyMap<string, number>
 }
 
 export interface Recorder {
-  /** `points` succeeded, and of each reason some were refused. */
-  done(request: Request, points: number | undefined, refused: ReadonlyMap<string, number>): Promise<void>
+  /** Its points succeeded. With this, as with a refusal of them all, go the refusals of single points. */
+  done(request: Request): Promise<void>
   refused(request: Request, reason: Problem): Promise<void>
 }
 
@@ -43,18 +46,18 @@ export function recorder(journal: Journal): Recorder {
       }),
     )
   }
+  const refusals = (request: Request) =>
+    [...(request.refusals ?? [])].map(([reason, points]) => append(request, { outcome: 'refused', reason, points }))
   return {
-    async done(request, points, refused) {
-      const events = [...refused].map(([reason, count]) =>
-        append(request, { outcome: 'refused', reason, points: count }),
-      )
-      if (points !== 0) events.push(append(request, { outcome: 'done', points }))
-      await Promise.all(events)
+    async done(request) {
+      const { points } = request
+      await Promise.all([...refusals(request), ...(points === 0 ? [] : [append(request, { outcome: 'done', points })])])
     },
 
     async refused(request, reason) {
       const outcome = reason.status >= 500 ? 'failed' : 'refused'
-      const recorded = append(request, { outcome, reason: reason.code, points: request.points })
+      const whole = append(request, { outcome, reason: reason.code, points: request.points })
+      const recorded = Promise.all([...refusals(request), whole])
       // What has failed anyway is answered as it failed, recorded or not: nothing was given.
       await (outcome === 'failed' ? recorded.catch(() => undefined) : recorded)
     },

@@ -1,6 +1,6 @@
 import { openSecretKeys, parseDomain } from '@littlebox/pseudonym'
 import { flattenedDecrypt } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ownerKeyPair } from './test-support/owner-keys.ts'
 import { blindPoint, pseudonymised, unblind, valueIn } from './test-support/party.ts'
 import { admin, audience, createDomain, ownerClient, startWorld, type World } from './test-support/world.ts'
@@ -121,6 +121,37 @@ describe('rotating transit keys (pseudonyms.md §4)', () => {
     await (await world.replica()).close()
     const left = await world.sql("select kid from transit_key where domain = 'aging_v1'")
     expect(left).toEqual([{ kid: keys[1].kid }])
+  })
+
+  it('a retired domain’s last key is deleted when the last token that an owner may have made has expired', async () => {
+    await createDomain(world, 'ended_v1')
+    const retire = () => world.call('POST', '/pseudo/v2/domains/ended_v1/retire', undefined, { as: admin })
+    const { body } = await retire()
+    expect(body.transitKeys).toMatchObject([{ retiresAt: expect.any(String) }])
+    const left = async () => {
+      await (await world.replica()).close()
+      return world.sql("select 1 from transit_key where domain = 'ended_v1'")
+    }
+    const age = (minutes: number) =>
+      world.sql(`update domain set retired_at = retired_at - interval '${minutes} minutes' where name = 'ended_v1'`)
+    await age(6 * 60 + 11)
+    expect(await left()).toHaveLength(1)
+    expect((await retire()).body.transitKeys).toHaveLength(1)
+    await age(2)
+    expect(await left()).toHaveLength(0)
+  })
+
+  it('by hand on a replica whose clock is behind: a key in use stays, one that was announced goes', async () => {
+    await createDomain(world, 'behind_v1')
+    const rotate = async (): Promise<string> =>
+      (await world.call('POST', '/pseudo/v2/domains/behind_v1/rotate', undefined, { as: admin })).body.kid
+    const announced = await rotate()
+    await world.sql(`update transit_key set active_from = now() + interval '1 day' where kid = $1`, [announced])
+    const used = await rotate()
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 240_000 })
+    const rotated = await rotate().finally(() => vi.useRealTimers())
+    const rows = await world.sql("select kid from transit_key where domain = 'behind_v1' order by active_from")
+    expect(rows.map(({ kid }) => kid).slice(1)).toEqual([used, rotated])
   })
 
   it('counts the tokens that a key has made', async () => {

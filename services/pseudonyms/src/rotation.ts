@@ -97,9 +97,8 @@ async function succeed({ db, wrapping, ...options }: RotationOptions, domain: Do
 }
 
 async function forget({ db, directory }: RotationOptions, domain: Domain, now: number): Promise<void> {
-  const { transitKeys, ttl, name } = domain
-  const expired = transitKeys.filter(key => (retirement(transitKeys, key, ttl) ?? now) < now).map(key => key.kid)
+  const expired = domain.transitKeys.filter(key => (retirement(domain, key) ?? now) < now).map(key => key.kid)
   if (expired.length === 0) return
-  await changing(db, name, tx => tx.deleteFrom('transit_key').where('kid', 'in', expired).execute())
+  await changing(db, domain.name, tx => tx.deleteFrom('transit_key').where('kid', 'in', expired).execute())
   await directory.refresh()
 }

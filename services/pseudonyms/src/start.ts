@@ -2,14 +2,21 @@
  * Wiring: database, box, issuer and rooms into one running service. What should exist is never made here: a missing
  * database, box or key is an error (`initialise` makes them, when called by name).
  */
-import { type Box, BoxError, type DomainKeyMaker, type Grant, type KeyDescription } from '@littlebox/box'
+import {
+  type Box,
+  BoxError,
+  type BoxErrorCode,
+  type DomainKeyMaker,
+  type Grant,
+  type KeyDescription,
+} from '@littlebox/box'
 import { engine as defaultEngine, type Engine, generator, parsePoint, randomScalar, samePoint } from '@littlebox/curve'
 import { callerVerifier } from '@littlebox/kit/caller'
 import { postgresJournal } from '@littlebox/kit/journal'
 import { type Limits, serve, serviceApp } from '@littlebox/kit/server'
 import { type EmbeddedOptions, openStore } from '@littlebox/kit/store'
 import { type Logger, logger, metrics } from '@littlebox/kit/telemetry'
-import { Counter, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import { administration } from './administration.ts'
 import { administrationRoutes } from './administration-http.ts'
 import { charges } from './charges.ts'
@@ -82,6 +89,14 @@ export async function start(options: StartOptions): Promise<RunningPseudonyms> {
   try {
     directory = await openDirectory({ db: store.db, box, defaultQuotas: options.quotas ?? defaultQuotas, log })
     const opened = directory
+    new Gauge({
+      name: 'littlebox_domains_left_out',
+      help: 'Domains that can not be served as they stand in the database',
+      registers: [register],
+      collect() {
+        this.set(opened.leftOut())
+      },
+    })
     const own: { url?: string } = {}
     const publicUrls = () => options.publicUrls ?? [own.url ?? '']
     const ownerKeys: OwnerKeysOptions = { origins: options.jwksOrigins ?? [], transport }
@@ -193,20 +208,22 @@ function metered(box: Box, register: Registry): Box {
   }
 }
 
-/** box(sG) = sK with the key of a domain, the first that the box has; without a domain, that the box says it is ready. */
+/** box(sG) = sK with a domain's key, the first that may be used; without such a domain, that the box says it is ready. */
 async function answersRightly(box: Box, engine: Engine, directory: Directory): Promise<boolean> {
   if ((await box.health()).status !== 'ready') return false
-  const domains = directory.all().filter(one => one.state === 'active')
-  for (const domain of domains) {
+  for (const domain of directory.all()) {
+    if (domain.state !== 'active') continue
     const scalar = randomScalar(domain.curve)
     const publicKey = parsePoint(domain.curve, domain.publicKey!)
     const [blinded, expected] = await engine.multiply([generator(domain.curve), publicKey], [[scalar], [scalar]])
     const answer = await box.multiply([domain.forward], [blinded!]).catch((error: unknown) => {
-      if (error instanceof BoxError && error.code === 'no-such-key') return undefined
+      if (error instanceof BoxError && unusable.has(error.code)) return undefined
       throw error
     })
-    // One domain without its key is that domain's trouble: it must not take the others off the balancer.
     if (answer) return samePoint(answer[0]!, expected!)
   }
-  return domains.length === 0
+  return true
 }
+
+/** A domain whose key is gone or suspended is that domain's trouble: it must not take the others off the balancer. */
+const unusable: ReadonlySet<BoxErrorCode> = new Set<BoxErrorCode>(['no-such-key', 'wrong-state'])

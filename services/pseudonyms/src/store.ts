@@ -23,6 +23,7 @@ export interface Database {
     audience: string
     public_key: Uint8Array | null
     created_at: Generated<Date>
+    retired_at: Date | null
     version: Generated<bigint>
   }
   domain_clock: { version: bigint }
@@ -38,6 +39,7 @@ export interface Database {
 }
 
 export interface DomainRecord {
+  readonly name: string
   readonly settings: DomainSettings
   readonly state: DomainState
   readonly organisation: string
@@ -45,6 +47,7 @@ export interface DomainRecord {
   /** K = kG, compressed; undefined until the creation is finished. */
   readonly publicKey: Uint8Array | undefined
   readonly createdAt: Date
+  readonly retiredAt: Date | undefined
   /** Oldest first. */
   readonly transitKeys: readonly TransitKeyRecord[]
 }
@@ -52,6 +55,12 @@ export interface DomainRecord {
 /** The number of the last change. */
 export async function clock(db: Kysely<Database>): Promise<bigint> {
   return (await db.selectFrom('domain_clock').select('version').executeTakeFirstOrThrow()).version
+}
+
+/** One clock for all replicas. */
+export async function databaseTime(db: Kysely<Database>): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db)
+  return rows[0]!.now
 }
 
 /** The finished domains changed after `version`, in one consistent look. */
@@ -75,12 +84,14 @@ export async function changedSince(db: Kysely<Database>, version: bigint): Promi
         .orderBy('active_from')
         .execute()
       return rows.map(row => ({
+        name: row.name,
         settings: row.settings,
         state: row.state,
         organisation: row.organisation,
         audience: row.audience,
         publicKey: row.public_key ?? undefined,
         createdAt: row.created_at,
+        retiredAt: row.retired_at ?? undefined,
         transitKeys: keys
           .filter(key => key.domain === row.name)
           .map(key => ({

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { activeKey, retirement, rotateAtTokens, successorDue, type TransitKeyRecord } from './transit-keys.ts'
 
-const day = 86_400_000
+const hour = 3_600_000
+const day = 24 * hour
 const start = Date.UTC(2026, 0, 1)
 const encoded = { protected: '', iv: '', ciphertext: '', tag: '', recipients: [] }
 const key = (kid: string, activeFrom: number, tokens = 0): TransitKeyRecord => ({
@@ -23,10 +24,24 @@ describe('when transit keys begin and end (pseudonyms.md §4, §5)', () => {
     expect(activeKey(keys, start + 28 * day)?.kid).toBe('b')
   })
 
-  it('an old one opens until its last token has expired, with both clocks’ skew', () => {
-    const keys = [key('a', start), key('b', start + day)]
-    expect(retirement(keys, keys[0]!, 600)).toBe(start + day + (600 + 120) * 1000)
-    expect(retirement(keys, keys[1]!, 600)).toBeUndefined()
+  /** An owner who read the document just before seals with the old key for 6 h more; then lifetime and both clocks' skew. */
+  const longest = 6 * hour + (600 + 120) * 1000
+
+  it('an old one opens until the last token that an owner may make with it has expired', () => {
+    const transitKeys = [key('a', start), key('b', start + day)]
+    const holder = { transitKeys, ttl: 600, retiredAt: undefined }
+    expect(retirement(holder, transitKeys[0]!)).toBe(start + day + longest)
+    expect(retirement(holder, transitKeys[1]!)).toBeUndefined()
+  })
+
+  it('retired with its domain, the last one ends too, and so does a successor that was only announced', () => {
+    const transitKeys = [key('a', start), key('b', start + 28 * day), key('c', start + 56 * day)]
+    const holder = { transitKeys, ttl: 600, retiredAt: new Date(start + 55.5 * day) }
+    expect(transitKeys.map(one => retirement(holder, one))).toEqual([
+      start + 28 * day + longest,
+      start + 55.5 * day + longest,
+      start + 55.5 * day + longest,
+    ])
   })
 
   it('a successor is made a day before 28 days are over, and takes over then', () => {

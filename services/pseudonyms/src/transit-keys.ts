@@ -36,10 +36,13 @@ export interface Rotation {
   readonly announceHours: number
 }
 
-/** A successor is made at half of the 2³² tokens that random nonces allow (§4). */
+/**
+ * A successor is made at half of the 2³² tokens that random nonces allow (§4). Only the service's are counted: what owners
+ * seal by themselves never comes here. The other half is left to them, 887 tokens a second for 28 days.
+ */
 export const rotateAtTokens: number = 2 ** 31
 
-/** No token is made beyond this: what replicas have not reported yet fits into the rest. */
+/** No token is made here beyond this: what replicas have not reported yet fits into the rest. */
 export const tokenLimit: number = 2 ** 32 - 2 ** 28
 
 /** The key to seal with; undefined when none has begun. Oldest first in, and so in all functions below. */
@@ -47,10 +50,23 @@ export function activeKey(keys: readonly TransitKeyRecord[], now: number): Trans
   return keys.findLast(key => key.activeFrom.getTime() <= now)
 }
 
-/** ms since 1970 after which no token of this key is in time; undefined while it has no successor. */
-export function retirement(keys: readonly TransitKeyRecord[], key: TransitKeyRecord, ttl: number): number | undefined {
-  const successor = keys[keys.indexOf(key) + 1]
-  return successor && successor.activeFrom.getTime() + (ttl + 2 * clockSkew) * 1000
+/** What decides how long a domain's transit keys open. */
+export interface KeyHolder {
+  readonly transitKeys: readonly TransitKeyRecord[]
+  /** Seconds. */
+  readonly ttl: number
+  readonly retiredAt: Date | undefined
+}
+
+/**
+ * ms since 1970 after which no token of this key is in time; undefined while neither a successor nor the domain's
+ * retirement has ended its use. An owner who read the document just before goes on sealing with it until the next look.
+ */
+export function retirement({ transitKeys, ttl, retiredAt }: KeyHolder, key: TransitKeyRecord): number | undefined {
+  const successor = transitKeys[transitKeys.indexOf(key) + 1]
+  const ends = [successor?.activeFrom, retiredAt].filter(end => end !== undefined)
+  if (ends.length === 0) return undefined
+  return Math.min(...ends.map(end => end.getTime())) + ownersLook + (ttl + 2 * clockSkew) * 1000
 }
 
 /** When the next key should be made and take over; undefined while it is not time. */
@@ -86,6 +102,9 @@ export function openTransitKey(box: Box, domain: string, key: TransitKeyRecord):
 
 const hour = 3_600_000
 const day = 24 * hour
+
+/** Owners read the domain document at least as often (§5). */
+const ownersLook = 6 * hour
 
 function contextOf(domain: string, kid: string): Uint8Array {
   return Uint8Array.from(Buffer.from(`littlebox transit key\0${domain}\0${kid}`))

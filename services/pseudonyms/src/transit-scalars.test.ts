@@ -21,4 +21,21 @@ describe('transit scalars (pseudonyms.md §3)', () => {
     }
     expect(seen.size).toBe(asked)
   })
+
+  it('an engine that fails once leaves no scalar with another’s inverse', async () => {
+    const native = await engine()
+    let failing = true
+    const next = transitScalars({
+      ...native,
+      invert(scalars) {
+        if (failing) throw new Error('once')
+        return native.invert(scalars)
+      },
+    })
+    expect(() => next('P-256', 1)).toThrow('once')
+    failing = false
+    const { scalars, inverses } = next('P-256', 1)
+    const [point] = await native.multiply([generator('P-256')], [[scalars[0]!, inverses[0]!]])
+    expect(Buffer.from(point!.bytes)).toEqual(Buffer.from(generator('P-256').bytes))
+  })
 })

@@ -23,8 +23,10 @@ export function transitScalars(engine: Engine): (name: CurveName, count: number)
     ahead.set(name, store)
     if (store.scalars.length < count) {
       const inverses = Array.from({ length: Math.max(atLeast, count) }, () => randomScalar(name, random))
+      // Before either is kept: an engine that fails must not leave the two out of step.
+      const scalars = engine.invert(inverses)
       store.inverses.push(...inverses)
-      store.scalars.push(...engine.invert(inverses))
+      store.scalars.push(...scalars)
     }
     return { scalars: store.scalars.splice(0, count), inverses: store.inverses.splice(0, count) }
   }

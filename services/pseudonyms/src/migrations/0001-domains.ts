@@ -17,6 +17,7 @@ export const domains: Migration = {
       .addColumn('audience', 'text', column => column.notNull())
       .addColumn('public_key', 'bytea')
       .addColumn('created_at', 'timestamptz', column => column.notNull().defaultTo(sql`now()`))
+      .addColumn('retired_at', 'timestamptz')
       .addColumn('version', 'bigint', column => column.notNull().defaultTo(0))
       .execute()
     await db.schema
