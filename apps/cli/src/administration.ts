@@ -52,7 +52,8 @@ export async function openAdministration(options: ProfileOptions): Promise<Admin
     options.json ? printJson(value) : void process.stdout.write(`${text(value)}\n`)
 
   async function ask<T>(method: 'GET' | 'POST', path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
-    const request = body === undefined ? { method, path } : { method, path, body }
+    // A second try of what may have been done would make a second key, or a refusal that hides the success.
+    const request = body === undefined ? { method, path } : { method, path, body, once: true as const }
     const response = await service.send(request).catch((error: unknown) => {
       throw explain(error, profile)
     })

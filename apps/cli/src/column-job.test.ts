@@ -235,6 +235,27 @@ describe('stopped', () => {
   })
 })
 
+describe('killed at any operation and resumed where the rows do better', () => {
+  const everything: Convert = async values => values.map(value => `p${value}`)
+  const linesOf = (text: string) => [...text.matchAll(/"é \d+,/g)].map(([line]) => line)
+
+  it('no row stands in the output and in the side file', async () => {
+    for (let at = 1; ; at++) {
+      for (const name of ['out.csv', 'out.rejected.csv', 'out.checkpoint']) await rm(path(name), { force: true })
+      await writeFile(path('in.csv'), input(30))
+      const finished = await run({ disk: killedAt(at, 1) }).then(
+        () => true,
+        () => false,
+      )
+      if (finished) break
+      if ((await exists('out.checkpoint')) || !(await exists('out.csv'))) await run({ convert: everything })
+      const rejected = (await exists('out.rejected.csv')) ? await read('out.rejected.csv') : ''
+      const rows = [...linesOf(await read('out.csv')), ...linesOf(rejected)]
+      expect(rows.sort()).toEqual(linesOf(input(30)).sort())
+    }
+  })
+})
+
 describe('a checkpoint is of one input and one set of options', () => {
   // The checkpoint falls behind the stretch at the beginning that is hashed.
   const content = `ssn,note\n${`1,${'x'.repeat(10_000)}\n`.repeat(20)}`
@@ -286,6 +307,20 @@ describe('a checkpoint is of one input and one set of options', () => {
     await interrupted()
     await writeFile(path('out.csv'), 'x')
     await expect(run()).rejects.toMatchObject({ code: 'output-changed' })
+  })
+
+  it('output-changed: the side file is shorter than was written', async () => {
+    await writeFile(path('in.csv'), input(30))
+    const away: Convert = async values => {
+      if (values.includes('20')) throw new Error('away')
+      return convert(values)
+    }
+    await expect(run({ convert: away })).rejects.toThrow('away')
+    expect((await loadCheckpoint(path('out.checkpoint')))?.sideFile).toBeGreaterThan(1)
+    await writeFile(path('out.rejected.csv'), 'x')
+    await expect(run({ convert: async values => values.map(() => 'p') })).rejects.toMatchObject({
+      code: 'output-changed',
+    })
   })
 
   it('checkpoint-unreadable', async () => {

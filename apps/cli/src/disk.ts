@@ -95,7 +95,7 @@ async function writable<T>(done: Promise<T>, path: string): Promise<T> {
   }
 }
 
-function unwritable(path: string, cause: unknown): CliError {
+export function unwritable(path: string, cause: unknown): CliError {
   const why = cause instanceof Error && 'code' in cause ? `${cause.code}` : 'unknown error'
   return new CliError(
     'output-unwritable',

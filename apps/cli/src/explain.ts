@@ -17,11 +17,11 @@ export function explain(error: unknown, where: Whereabouts | undefined): unknown
   const { service, issuer } = where
   const { code, message, problem } = error
   const urls = service.join(', ')
+  const last = problem ? `; the last answer was ${problem.status} ${problem.code}` : ''
   const because = (cliCode: CliError['code'], text: string, advice?: string) =>
     new CliError(cliCode, text, advice, error)
   switch (code) {
     case 'service-away': {
-      const last = problem ? `; the last answer was ${problem.status} ${problem.code}` : ''
       const seconds = Math.round(deadlineMs / 1000)
       return because(
         'service-away',
@@ -29,6 +29,12 @@ export function explain(error: unknown, where: Whereabouts | undefined): unknown
         'Is the service up and the URL right?',
       )
     }
+    case 'fate-unknown':
+      return because(
+        'fate-unknown',
+        `${urls} did not say whether it was done${last}`,
+        'It may have been. Look with `littlebox domain show NAME` before you try again.',
+      )
     case 'no-token':
       return because(
         'service-away',

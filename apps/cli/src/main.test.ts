@@ -199,8 +199,31 @@ describe('an existing output', () => {
   })
 })
 
+const pause = (ms: number) => new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), ms))
+
+describe('an output that another run is writing', () => {
+  it.each(['--resume', '--force'])('is left to it, also with %s', async flag => {
+    const name = `two${flag}.csv`
+    await writeFile(fixture.path(name), table(numbers(20)))
+    const words = ['pseudonymise', name, ...inPeople, '--out', `${name}.out.csv`]
+    let second: Promise<Ended> | undefined
+    fixture.instead = async path => {
+      if (!path.endsWith('pseudonymizeMultiple')) return undefined
+      second ??= overHttp(...words, flag)
+      await second
+      return undefined
+    }
+    expect((await overHttp(...words)).code).toBe(0)
+    expect(await second).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/another run is writing two[\s\S]*process \d+[\s\S]*out\.csv\.lock/),
+    })
+    expect(column(await read(`${name}.out.csv`))).toHaveLength(20)
+    expect(await exists(`${name}.out.csv.lock`)).toBe(false)
+  })
+})
+
 describe('interrupted', () => {
-  const pause = (ms: number) => new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), ms))
   const words = (name: string) => ['pseudonymise', name, ...inPeople, '--batch-size', '10', '--allow-insecure-http']
   const identified = async (name: string) => {
     expect(
@@ -281,6 +304,15 @@ describe('errors say what happened, where, and what to do', () => {
     fixture.instead = path => (path.endsWith('pseudonymizeMultiple') ? problem(403, 'forbidden') : undefined)
     const { code, stderr } = await overHttp('pseudonymise', 'f.csv', ...inPeople)
     expect([code, stderr]).toEqual([1, expect.stringMatching(/refused: 403 forbidden[\s\S]*access rule/)])
+  })
+
+  it.each(['create', 'rotate'])('domain %s without a clear answer: asked once, and how to look', async what => {
+    await writeFile(fixture.path('rule.json'), '{}')
+    fixture.instead = path => (path.startsWith('/pseudo/v2/domains') ? problem(503, 'database-away') : undefined)
+    const domain = ['--description', 'd', '--access-rule', 'rule.json', '--jku', 'https://x', '--owner-client', 'x']
+    const { code, stderr } = await overHttp('domain', what, 'new_v1', ...(what === 'create' ? domain : []))
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/did not say[\s\S]*database-away[\s\S]*domain show/)])
+    expect(fixture.requests.filter(({ path }) => path.startsWith('/pseudo/v2'))).toHaveLength(1)
   })
 
   it('an unknown domain: nothing is made', async () => {

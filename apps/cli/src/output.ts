@@ -62,6 +62,7 @@ export async function openResumableOutput(files: ResumableFiles): Promise<Output
   // The checkpoint comes first: whatever stands in the files without one is not ours to go on with.
   if (!from) await writeCheckpoint()
   if (sideFile === 0) await disk.remove(files.sideFile)
+  else await cutBack(disk, files.sideFile, sideFile)
   const main = await disk.openAt(files.output, output)
 
   return {
@@ -90,6 +91,12 @@ export async function openResumableOutput(files: ResumableFiles): Promise<Output
       await aside?.close()
     },
   }
+}
+
+/** At once: it may be that no further row is rejected, and the file never opened again. */
+async function cutBack(disk: Disk, path: string, keep: number): Promise<void> {
+  const file = await disk.openAt(path, keep)
+  await file.sync().finally(() => file.close())
 }
 
 /** A stream at one end: written once, not resumable. The side file is made with the first rejected row. */

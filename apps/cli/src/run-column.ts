@@ -9,9 +9,10 @@ import { openCsv } from './csv.ts'
 import { disk } from './disk.ts'
 import { openNdjson } from './ndjson.ts'
 import { type Done, nothingDone, openResumableOutput, openStreamOutput } from './output.ts'
+import { lockOutput } from './output-lock.ts'
 import { duration, type Progress, progressOn, silent } from './progress.ts'
 import type { Open } from './row.ts'
-import { planFiles, type RunFiles } from './run-files.ts'
+import { type Ends, findEnds, planRun, type RunFiles } from './run-files.ts'
 import { type RunReport, report } from './run-report.ts'
 import { onSignals, type Signals } from './signals.ts'
 import { standardOutput } from './standard-output.ts'
@@ -29,18 +30,31 @@ const shortFile = 4 << 20
 
 export async function runColumn(command: ColumnCommandName, file: string, options: ColumnOptions): Promise<number> {
   const started = performance.now()
-  const files = await planFiles(command, file, options)
-  if (options.json && files.output === undefined)
+  const ends = await findEnds(command, file, options)
+  if (options.json && ends.output === undefined)
     throw new CliError('usage', '--json and the output both want stdout', 'Give --out FILE.')
+  const lock = ends.output === undefined ? undefined : await lockOutput(ends.output)
+  try {
+    const outcome = await runBetween(ends, command, options)
+    return report({ ...outcome, seconds: (performance.now() - started) / 1000 }, options)
+  } finally {
+    await lock?.release()
+  }
+}
+
+type Outcome = Omit<RunReport, 'seconds'>
+
+async function runBetween(ends: Ends, command: ColumnCommandName, options: ColumnOptions): Promise<Outcome> {
+  const files = await planRun(ends, options)
+  if (files.isFinished) return { command, files, ending: 'nothing-to-resume', done: nothingDone }
   const tell = options.quiet ? () => {} : say
   if (files.size === undefined || files.size > shortFile) setFlagsFromString('--optimize-for-size')
   const signals = onSignals(() => tell('Stopping: what is under way is finished first. Once more to stop at once.'))
-  const outcome: Omit<RunReport, 'seconds'> = files.isFinished
-    ? { command, files, ending: 'nothing-to-resume', done: nothingDone }
-    : await run(command, files, options, signals, tell)
-  signals.ignore()
-  const seconds = (performance.now() - started) / 1000
-  return report({ ...outcome, seconds }, options)
+  try {
+    return await run(command, files, options, signals, tell)
+  } finally {
+    signals.ignore()
+  }
 }
 
 async function run(
@@ -49,7 +63,7 @@ async function run(
   options: ColumnOptions,
   signals: Signals,
   tell: (line: string) => void,
-): Promise<Omit<RunReport, 'seconds'>> {
+): Promise<Outcome> {
   let done: Done = files.from?.done ?? nothingDone
   let isPrepared = false
   let connection: Connection | undefined

@@ -10,7 +10,8 @@ import { CliError } from './cli-error.ts'
 import type { ColumnCommandName } from './column-options.ts'
 import type { Chunks } from './reader.ts'
 
-export interface RunFiles {
+/** Where a run reads and may write, by its command line alone. */
+export interface Ends {
   readonly path: string
   /** For people: `-` is called stdin. */
   readonly name: string
@@ -22,6 +23,9 @@ export interface RunFiles {
   readonly sideFile: string
   /** `undefined` when one end is a stream: such a run can't be resumed. */
   readonly checkpoint: string | undefined
+}
+
+export interface RunFiles extends Ends {
   /** The run to go on with. */
   readonly from: Checkpoint | undefined
   /** --resume of a run whose output stands and whose checkpoint is gone: it has finished. */
@@ -35,8 +39,8 @@ export interface RunFileOptions {
   readonly force?: boolean
 }
 
-/** CliError `usage`, `input-unreadable`, `output-exists`, `checkpoint-unreadable`. */
-export async function planFiles(command: ColumnCommandName, file: string, options: RunFileOptions): Promise<RunFiles> {
+/** CliError `usage`, `input-unreadable`. */
+export async function findEnds(command: ColumnCommandName, file: string, options: RunFileOptions): Promise<Ends> {
   if (options.resume && options.force) throw new CliError('usage', '--resume and --force exclude each other')
   const input = await inspectInput(file)
   const output = outputFor(command, file, options.out)
@@ -48,9 +52,17 @@ export async function planFiles(command: ColumnCommandName, file: string, option
     throw new CliError('usage', 'a run from stdin or to stdout leaves nothing to resume')
   if (output !== undefined && (await isSame(file, output)))
     throw new CliError('usage', `${output} is the input itself`, 'Choose another --out.')
-  const checkpoint = isResumable ? `${output}.checkpoint` : undefined
+  return { ...input, output, sideFile, checkpoint: isResumable ? `${output}.checkpoint` : undefined }
+}
+
+/**
+ * What stands there, and whether to go on with it: true for as long as the output's lock is held. CliError
+ * `output-exists`, `checkpoint-unreadable`.
+ */
+export async function planRun(ends: Ends, options: RunFileOptions): Promise<RunFiles> {
+  const { output, sideFile, checkpoint } = ends
   const written = [output, sideFile, checkpoint].filter(path => path !== undefined)
-  const plan = { ...input, output, sideFile, checkpoint, from: undefined, isFinished: false }
+  const plan = { ...ends, from: undefined, isFinished: false }
   if (options.force) return plan
   if (!options.resume || checkpoint === undefined) {
     for (const path of written) if (await exists(path)) throw existing(path, path === checkpoint)
@@ -60,7 +72,7 @@ export async function planFiles(command: ColumnCommandName, file: string, option
   return { ...plan, from, isFinished: from === undefined && (await exists(output!)) }
 }
 
-async function inspectInput(file: string): Promise<Pick<RunFiles, 'path' | 'name' | 'size' | 'chunksFrom'>> {
+async function inspectInput(file: string): Promise<Pick<Ends, 'path' | 'name' | 'size' | 'chunksFrom'>> {
   if (file === '-') return { path: file, name: 'stdin', size: undefined, chunksFrom: () => process.stdin }
   try {
     const found = await stat(file)

@@ -22,6 +22,7 @@ export {
 } from './dleq.ts'
 export type { Engine } from './engine.ts'
 export { hashToScalar, suiteHash } from './hash.ts'
+export { concatenate } from './integer.ts'
 export {
   compress,
   generator,

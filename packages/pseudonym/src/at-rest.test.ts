@@ -69,6 +69,11 @@ describe('a pseudonym at rest (§9)', () => {
     expect([...sealer.open(column)]).toEqual([...xOf(generator('P-256'))])
   })
 
+  it('refuses two keys of one id', () => {
+    for (const former of [[key('r2', 1)], [key('r1', 1), key('r1', 3)]])
+      expect(() => atRestSealer('d', 'P-256', { ...keys, former })).toThrow(invalid)
+  })
+
   it.each([
     { id: 'bare', secret: new Uint8Array(64) },
     { id: 'a.b', secret: new Uint8Array(64) },

@@ -35,7 +35,7 @@ export interface AtRestSealer {
   readonly open: (column: string) => Uint8Array
 }
 
-/** PseudonymError `invalid-at-rest` for keys of another length or unfit ids. */
+/** PseudonymError `invalid-at-rest` for keys of another length, and for ids that are unfit or not unique. */
 export function atRestSealer(domain: string, name: CurveName, keys: AtRestKeys | typeof bareAtRest): AtRestSealer {
   const { width } = curve(name)
   if (keys === bareAtRest)
@@ -45,6 +45,8 @@ export function atRestSealer(domain: string, name: CurveName, keys: AtRestKeys |
     }
   const { active, former = [] } = keys
   const all = new Map([active, ...former].map(key => [key.id, checkKey(key).secret]))
+  if (all.size !== 1 + former.length)
+    throw new PseudonymError('invalid-at-rest', 'two keys at rest have the same id: one would not open its own values')
   const domainBytes = toUtf8(domain)
   // Two components of RFC 5297's vector: no concatenation that could be read in two ways.
   const siv = (id: string, secret: Uint8Array) => aessiv(secret, domainBytes, toUtf8(id))

@@ -1,7 +1,14 @@
 import { nativeEngine } from '@littlebox/curve/native'
 import { decodeProtectedHeader } from 'jose'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { allowInsecureHttp, bareAtRest, domainOwner, plainBearer, pseudonymService } from './index.ts'
+import {
+  allowInsecureHttp,
+  bareAtRest,
+  type DomainDocument,
+  domainOwner,
+  plainBearer,
+  pseudonymService,
+} from './index.ts'
 import { openSecretKeys } from './secret-keys.ts'
 import { startHonestService } from './test-support/honest-service.ts'
 import { openTransit } from './transit.ts'
@@ -134,14 +141,14 @@ describe('a domain owner (§3)', () => {
 })
 
 describe('transit keys that rotate (§5)', () => {
-  it('are read again when a token names an unknown one, and not for every such token', async () => {
-    vi.useFakeTimers({ toFake: ['performance'] })
+  it('are read again, at once, when a token names an unknown one, and not for every such token', async () => {
     const owner = await open('vaccines_v1')
     const domain = await service.domain('vaccines_v1')
     const before = await domain.pseudonymise(ssn)
     const kid = honest.rotate('vaccines_v1')
     const after = await domain.pseudonymise(ssn)
-    vi.advanceTimersByTime(61_000)
+    const rows = Array.from({ length: 600 }, () => after) // batches beside each other
+    expect((await all(owner.atRestAll(rows, { of: one => one }))).every(({ error }) => !error)).toBe(true)
     expect(await owner.atRest(after)).toBe(await owner.atRest(before))
     const handed = await owner.inTransit(await owner.atRest(after))
     expect(decodeProtectedHeader(handed.split(':')[1]!).kid).toBe(kid)
@@ -152,6 +159,24 @@ describe('transit keys that rotate (§5)', () => {
     await expect(owner.atRest(elsewhere)).rejects.toEqual(refuses('invalid-transit-info'))
     await expect(owner.atRest(elsewhere)).rejects.toEqual(refuses('invalid-transit-info'))
     expect(honest.seen).toHaveLength(0)
+  })
+
+  it('are read again when a token names one that was announced: it is in use, and sealed with from then on', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const successor = honest.rotate('prescriptions_v1')
+    honest.bend = reply => {
+      const document = reply.body as DomainDocument
+      const secretKeys = document.secretKeys.map((key, i) => ({ ...key, active: i === 0 }))
+      return { ...reply, body: { ...document, secretKeys } }
+    }
+    const owner = await open()
+    honest.bend = undefined
+    const kidOfNext = async (person: string) =>
+      decodeProtectedHeader((await owner.inTransit(person)).split(':')[1]!).kid
+    const transit = await (await prescriptions()).pseudonymise(ssn)
+    expect(await kidOfNext(await owner.atRest(transit))).not.toBe(successor)
+    vi.advanceTimersByTime(60_001)
+    expect(await kidOfNext(await owner.atRest(transit))).toBe(successor)
   })
 
   it('are read again after six hours; while the service is away the owner goes on with those it has', async () => {

@@ -1,7 +1,7 @@
 /**
  * A domain as its owner uses it (pseudonyms.md §3, §10): pseudonyms in transit become column values and the reverse, in
  * this process, without asking the service; only conversion asks. The owner sees its own pseudonyms and no identifier,
- * and holds the transit keys (read anew every six hours, and when a token names one it does not know).
+ * and holds the transit keys (read anew every six hours, and when a token names one that is not known or not in use).
  */
 import { type Point, randomScalar } from '@littlebox/curve'
 import { type AtRestKeys, atRestSealer, type bareAtRest } from './at-rest.ts'
@@ -51,7 +51,7 @@ export interface DomainOwner {
   readonly refresh: () => Promise<void>
 }
 
-/** A token with an unknown key makes us ask the service, but not more often than this. */
+/** A token under another key than the active one makes us ask the service, but not more often than this. */
 const refreshPauseMs = 60_000
 /** Why a document may be missing for a while. */
 const passing: ReadonlySet<PseudonymErrorCode> = new Set(['service-away', 'over-quota', 'no-token'])
@@ -66,6 +66,8 @@ export async function domainOwner(settings: DomainOwnerSettings): Promise<Domain
   const engine = await service.engine()
   let current = await read()
   let refreshing: Promise<void> | undefined
+  let triedAtMs = current.atMs
+  let missedAtMs = Number.NEGATIVE_INFINITY
   const sealer = atRestSealer(settings.domain, current.domain.curve, settings.atRestKeys)
   const local = { batchSize: localBatch, concurrency: 2 }
 
@@ -94,6 +96,7 @@ export async function domainOwner(settings: DomainOwnerSettings): Promise<Domain
     refreshing ??= read()
       .then(latest => {
         current = latest
+        triedAtMs = latest.atMs
       })
       .finally(() => {
         refreshing = undefined
@@ -103,25 +106,34 @@ export async function domainOwner(settings: DomainOwnerSettings): Promise<Domain
 
   /** The keys, read anew when they are old; while the service is away the owner works on with those it has. */
   async function fresh() {
-    if (performance.now() - current.atMs > documentLifetimeMs) await refreshWhileServing()
+    const now = performance.now()
+    if (now - current.atMs > documentLifetimeMs && now - triedAtMs > refreshPauseMs) await refreshWhileServing()
     return current
   }
 
   async function refreshWhileServing(): Promise<void> {
     await refresh().catch((error: unknown) => {
       if (!(error instanceof PseudonymError && passing.has(error.code))) throw error
-      current = { ...current, atMs: performance.now() - documentLifetimeMs + refreshPauseMs }
+      triedAtMs = performance.now()
     })
   }
 
+  /**
+   * Tokens under another key than the active one. Not known: made by hand just now, and asked for at once (the pause is for
+   * those that are nobody's). Known: announced, and perhaps in use by now, so that we must no longer seal with the former.
+   */
   async function knowKeysOf(transits: readonly string[]): Promise<void> {
-    const { keys, atMs } = await fresh()
-    if (performance.now() - atMs < refreshPauseMs) return
-    const isUnknown = transits.some(transit => {
-      const kid = transitKeyId(transit.slice(transit.indexOf(':') + 1))
-      return kid !== undefined && !keys.secrets.has(kid)
-    })
-    if (isUnknown) await refreshWhileServing()
+    const { keys } = await fresh()
+    const others = transits
+      .map(transit => transitKeyId(transit.slice(transit.indexOf(':') + 1)))
+      .filter(kid => kid !== undefined)
+      .filter(kid => kid !== keys.active.kid)
+    if (others.length === 0) return
+    const isUnknown = others.some(kid => !keys.secrets.has(kid))
+    const askedAtMs = isUnknown ? missedAtMs : triedAtMs
+    if (!refreshing && performance.now() - askedAtMs < refreshPauseMs) return
+    await refreshWhileServing()
+    if (isUnknown) missedAtMs = performance.now()
   }
 
   async function atRestBatch(transits: readonly string[]): Promise<Results> {

@@ -7,6 +7,7 @@
 import {
   type CurveName,
   compress,
+  concatenate,
   contextString,
   curve,
   type Engine,
@@ -142,14 +143,4 @@ function twoBytes(integer: number): Uint8Array {
 
 function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text)
-}
-
-function concatenate(...parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
-  let offset = 0
-  for (const part of parts) {
-    whole.set(part, offset)
-    offset += part.length
-  }
-  return whole
 }

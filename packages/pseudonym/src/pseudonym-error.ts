@@ -23,6 +23,8 @@ export type PseudonymErrorCode =
   | 'over-quota'
   /** No base URL gave an answer before the deadline. */
   | 'service-away'
+  /** A request that must not be carried out twice may have been carried out, or not. */
+  | 'fate-unknown'
   /** An answer that does not belong to what was sent. */
   | 'unexpected-answer'
   | 'no-token'

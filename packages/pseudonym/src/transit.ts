@@ -63,7 +63,11 @@ export interface TransitInfo {
 /** How far the clocks of two parties may be apart (§4). */
 export const clockSkew: Seconds = 60
 
-/** Seals r for the owner: the transit information of one pseudonym. Nonces are random: fewer than 2³² tokens a key. */
+/**
+ * Seals r for the owner: the transit information of one pseudonym. Nonces are random: fewer than 2³² tokens a key, those
+ * included that the owner makes itself. The service can't count these: by replacing a key at half of the bound it leaves
+ * the owner the other half.
+ */
 export function sealTransit(key: TransitKey, transit: TransitToSeal, random: Random = systemRandom): string {
   const { scalar, issuedAt: iat, expiresAt: exp, subject, payloadEntries } = transit
   const payload = {

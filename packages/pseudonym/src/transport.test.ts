@@ -30,6 +30,24 @@ describe('a service that fails', () => {
     expect(await domain.identify(await domain.pseudonymise(ssn))).toBe(ssn)
   })
 
+  it('is asked at the replica not tried yet, whatever other calls have found out meanwhile', async () => {
+    const first = await startHonestService(engine, [{ name: 'people_256' }])
+    let giveUp = () => {}
+    first.bend = (_, __, response) => {
+      if (first.seen.length > 1) response.destroy()
+      else giveUp = () => response.destroy()
+      return undefined
+    }
+    const both = open({ url: [first.url, honest.url] })
+    const slow = both.document('people_256')
+    await expect.poll(() => first.seen.length).toBe(1)
+    await both.document('people_256')
+    giveUp()
+    await slow
+    expect(first.seen).toHaveLength(2)
+    await first.close()
+  })
+
   it.each([500, 502, 503, 504])('with %i is asked again', async status => {
     const domain = await people()
     let failures = 2
@@ -115,6 +133,47 @@ describe('a service that fails', () => {
     honest.bend = reply => ({ ...reply, status: 307, headers: { location: `${honest.url}/elsewhere` } })
     await expect(domain.pseudonymise(ssn)).rejects.toMatchObject({ code: 'service-away' })
     expect(honest.seen.every(({ path }) => path !== '/elsewhere')).toBe(true)
+  })
+})
+
+describe('a request that must not be carried out twice', () => {
+  const request = {
+    method: 'POST',
+    path: '/pseudo/v1/domains/people_256/none',
+    body: { inputs: [] },
+    once: true,
+  } as const
+
+  it.each([500, 503])('is not sent again after %i: its fate is unknown', async status => {
+    honest.seen.length = 0
+    honest.bend = reply => ({ ...reply, ...refused(status, 'box-away') })
+    await expect(open().send(request)).rejects.toMatchObject({
+      code: 'fate-unknown',
+      problem: { status, code: 'box-away' },
+    })
+    expect(honest.seen).toHaveLength(1)
+  })
+
+  it('is not sent again after a connection that was lost', async () => {
+    honest.seen.length = 0
+    honest.bend = (_, __, response) => {
+      response.destroy()
+      return undefined
+    }
+    await expect(open().send(request)).rejects.toEqual(refuses('fate-unknown'))
+    expect(honest.seen).toHaveLength(1)
+  })
+
+  it('goes to the next base URL when there was no connection, and again when it was over the quota', async () => {
+    const second = await startHonestService(engine, [])
+    await second.close()
+    honest.seen.length = 0
+    honest.bend = reply =>
+      honest.seen.length > 1
+        ? { ...reply, status: 201 }
+        : { ...reply, ...refused(429, 'over-quota'), headers: { 'retry-after': '1' } }
+    expect(await open({ url: [second.url, honest.url] }).send(request)).toMatchObject({ status: 201 })
+    expect(honest.seen).toHaveLength(2)
   })
 })
 

@@ -1,11 +1,12 @@
 /**
- * Requests to the service over HTTP: tokens, proofs, deadlines, and going on at another base URL when one is away. Every
- * request may be repeated (the same request twice gives two different answers, both right), so whatever fails on the way
- * is tried again until the deadline. URLs, headers and errors hold no value and no pseudonym; bodies hold blinded points.
+ * Requests to the service over HTTP: tokens, proofs, deadlines, and going on at another base URL when one is away. The
+ * protocol's requests may be repeated (the same request twice gives two different answers, both right), so whatever fails
+ * on the way is tried again until the deadline; one marked `once` only while it is certain that it was not carried out.
+ * URLs, headers and errors hold no value and no pseudonym; bodies hold blinded points.
  */
 import { dpopProof } from './dpop.ts'
 import { refusal } from './exchange.ts'
-import { PseudonymError } from './pseudonym-error.ts'
+import { PseudonymError, type PseudonymErrorCode } from './pseudonym-error.ts'
 import { allowInsecureHttp, baseUrl, plainBearer, type TokenSource } from './token-source.ts'
 import type { ServiceRequest, ServiceResponse } from './wire.ts'
 
@@ -26,7 +27,7 @@ export interface TransportSettings {
 
 /**
  * The service's answer: success, or a refusal that trying again cannot change. PseudonymError `service-away`,
- * `over-quota` (the wait would outlast the deadline), `no-token`, `aborted`.
+ * `over-quota` (the wait would outlast the deadline), `fate-unknown` (`once` only), `no-token`, `aborted`.
  */
 export type Send = (request: ServiceRequest, signal?: AbortSignal) => Promise<ServiceResponse>
 
@@ -51,15 +52,17 @@ export function openTransport(settings: TransportSettings): Send {
     const endsAt = performance.now() + deadline
     const body = request.body === undefined ? undefined : JSON.stringify(request.body)
     let failure: PseudonymError | undefined
+    const first = preferred // other calls may move it meanwhile
     for (let tries = 0; ; tries++) {
-      const replica = (preferred + tries) % urls.length
+      const replica = (first + tries) % urls.length
       const left = endsAt - performance.now()
-      if (left <= 0) throw away(failure)
+      if (left < 1) throw away(failure) // timers may be early by that much
       const outcome = await attemptAt(urls[replica]!, request, body, Math.min(left, patience), signal)
       if (!(outcome instanceof PseudonymError)) {
         preferred = replica
         return outcome
       }
+      if (request.once && !isCertainlyUndone(outcome)) throw fateUnknown(outcome)
       failure = outcome
       const wait = pauseAfter(outcome, tries, urls.length)
       if (outcome.code === 'over-quota' && performance.now() + wait >= endsAt) throw outcome
@@ -128,6 +131,22 @@ function mayPass(status: number): boolean {
   return status === 429 || (status >= 500 && status !== 501)
 }
 
+/** Refused over the quota, or no connection was ever made. Browsers don't tell the latter. */
+function isCertainlyUndone({ code, cause }: PseudonymError): boolean {
+  if (code === 'over-quota') return true
+  const reason = cause instanceof Error ? cause.cause : undefined
+  return reason instanceof Error && 'code' in reason && unconnected.has(reason.code)
+}
+
+const unconnected: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
 /**
  * How long to wait, in ms. The next replica is asked at once, except over quota, which is counted across them; when all
  * were asked, the pause doubles from round to round, with full jitter, and is never shorter than Retry-After.
@@ -193,9 +212,14 @@ function readRetryAfter(header: string | null): number | undefined {
 }
 
 function away(failure: PseudonymError | undefined): PseudonymError {
+  return because('service-away', 'no base URL gave an answer before the deadline', failure)
+}
+
+function fateUnknown(failure: PseudonymError): PseudonymError {
+  return because('fate-unknown', 'no answer tells whether the request was carried out', failure)
+}
+
+function because(code: PseudonymErrorCode, message: string, failure: PseudonymError | undefined): PseudonymError {
   const problem = failure?.problem ? { problem: failure.problem } : {}
-  return new PseudonymError('service-away', 'no base URL gave an answer before the deadline', {
-    cause: failure,
-    ...problem,
-  })
+  return new PseudonymError(code, message, { cause: failure, ...problem })
 }

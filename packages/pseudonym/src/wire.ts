@@ -12,6 +12,8 @@ export interface ServiceRequest {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: unknown
+  /** Must not be carried out twice: never sent again once it may have arrived. */
+  readonly once?: true
 }
 
 /** The service's answer, its body parsed as JSON; undefined when it was none. */
