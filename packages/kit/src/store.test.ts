@@ -55,6 +55,18 @@ describe('openStore', () => {
     await Promise.all(stores.map(store => store.close()))
   })
 
+  test('a connection that is held and idle when the database ends it costs its holder an error, and nothing else', async () => {
+    const store = await openStore({ url: await freshDatabase(), migrations: {} })
+    const next = await store.db.connection().execute(async held => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(held)
+      await store.pool.query('select pg_terminate_backend($1, 2000)', [rows[0]!.pid])
+      return sql`select 1`.execute(held).catch((error: unknown) => error)
+    })
+    expect(next).toBeInstanceOf(Error)
+    expect(await store.healthy()).toBe(true)
+    await store.close()
+  })
+
   test('packages add migrations independently of each other’s names', async () => {
     const url = await freshDatabase()
     const first = await openStore({ url, migrations: { m_0001: counters } })

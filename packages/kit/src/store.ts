@@ -139,6 +139,10 @@ function openPool(url: string, limits: { max: number; statement_timeout?: number
   // A connection that breaks while idle leaves the pool; whoever needs one next gets another, or the error. Without a
   // listener Node would end the process.
   pool.on('error', () => undefined)
+  // The same while somebody holds it and asks nothing: what is asked next fails, and that is where it is seen.
+  pool.on('connect', client => {
+    client.on('error', () => undefined)
+  })
   return pool
 }
 

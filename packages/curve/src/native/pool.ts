@@ -59,7 +59,11 @@ export function startPool(size: number = availableParallelism()): Pool {
 
   function startThread(): void {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
-    const worker = new Worker(new URL(file, import.meta.url), { name: 'littlebox-curve' })
+    // Jobs are short-lived bytes: a small young generation is enough, and V8 would take 48 MB a thread.
+    const worker = new Worker(new URL(file, import.meta.url), {
+      name: 'littlebox-curve',
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    })
     const thread: Thread = { worker, underWay: [], hasAnswered: false }
     threads.add(thread)
     worker.on('message', (result: unknown) => {

@@ -110,6 +110,8 @@ export async function startWorld(options: Partial<StartOptions> = {}): Promise<W
   }
   const service = await replica()
   const pool = new pg.Pool({ connectionString: database, max: 2 })
+  // Tests stop the database under it.
+  pool.on('error', () => undefined)
   pool.on('error', () => undefined)
 
   const token: World['token'] = (claims = provider, key = signing.privateKey) => {
