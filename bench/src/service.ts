@@ -56,11 +56,14 @@ try {
   const single = await perCpuSecond(singles, 1, 32, 'P-521')
   report({ name: 'service/single/P-521', goal: 1, ours: single.ours * 2, peer: 2500, of: 'the goal for two cores' })
   const capacity = await closedLoop(singles, 32, seconds * 1000)
-  const { answered, failed } = await openLoop(singles, 0.7 * capacity, 2 * seconds * 1000)
-  console.log(
-    `service/single/P-521 measured ${Math.round(capacity)}/s with the client on the same cores; at 70 % of it ${failed} of ${answered.length + failed} failed`,
-  )
-  reportLimit('service/single/P-521/p99-at-70%', answered[Math.floor(answered.length * 0.99)]!, 20, 'ms')
+  console.log(`service/single/P-521 measured ${Math.round(capacity)}/s with the client on the same cores`)
+  const p99s: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const { answered, failed } = await openLoop(singles, 0.7 * capacity, seconds * 1000)
+    if (failed > 0) console.log(`${failed} of ${answered.length + failed} failed`)
+    p99s.push(answered[Math.floor(answered.length * 0.99)]!)
+  }
+  reportLimit('service/single/P-521/p99-at-70%', median(p99s), 20, 'ms')
 
   // A fresh process: what an overload has left behind is another question (tests/faults/too-much).
   await replica.stop()
