@@ -59,7 +59,7 @@ export function startPool(size: number = availableParallelism()): Pool {
 
   function startThread(): void {
     const file = import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js'
-    // Jobs are short-lived bytes: a small young generation is enough, and V8 would take 48 MB a thread.
+    // Jobs are short-lived bytes, for which a small young generation is enough.
     const worker = new Worker(new URL(file, import.meta.url), {
       name: 'littlebox-curve',
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
